@@ -1,0 +1,168 @@
+"""Every error of the house. The name says whose fault it is; the number is the status a client gets.
+
+::
+
+    PassengerError
+    |-- BadRequest                400  the client's: what it sent cannot be served as it is
+    |   |-- KeyRefused            401  the client's key, where one is configured
+    |   |-- Forbidden             403  a Host or an Origin that has no business here
+    |   |-- NotFound              404  no such route, model or method
+    |   |-- MethodNotAllowed      405
+    |   `-- TooLarge              413  a body over ``[server] max_body_mib``
+    |-- NotLoggedIn               401  the user's: no login, or one that GitHub no longer honours
+    |-- AccountRefused            403  the user's: GitHub says this account may not use Copilot
+    |-- UpstreamRefused           its own  Copilot or GitHub answered, and the answer is no
+    |-- UpstreamUnreachable       502  no connection came about; nothing was sent
+    |-- UpstreamTimeout           504  silence for longer than ``[copilot] read_timeout``
+    |-- UpstreamBroke             502  it answered, and then broke off or talked nonsense
+    |-- TokenUnavailable          503  the Copilot token is dead and cannot be renewed right now
+    `-- Unable                         the program cannot start or go on: the person at the terminal can mend it
+        |-- ConfigError                a key, value or file of the configuration
+        |-- LoginFailed                the device flow ended without a login
+        |-- StoreError                 a token file or directory that cannot be read or written
+        `-- PortUnavailable            the address cannot be bound
+
+Only ``copilot/`` raises the upstream ones, only ``server/faults.py`` turns an error into a reply, and only
+``cli/`` turns one into an exit code. Anything else that is raised is a bug of ours and is logged with its traceback.
+"""
+
+from collections.abc import Mapping
+
+
+class PassengerError(Exception):
+    """Base of all; never raised itself.
+
+    ``message`` is one or two plain sentences for a person. ``code`` and ``param`` are OpenAI's fields of those
+    names, where they are known. ``retry_after`` is the ``Retry-After`` value to hand on, as it came.
+    """
+
+    status = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+        self.retry_after = retry_after
+
+
+class BadRequest(PassengerError):
+    """The client sent what cannot be served; the message says what to send instead."""
+
+    status = 400
+
+
+class KeyRefused(BadRequest):
+    """``[server] api_key`` is set and the client's key is another, or none."""
+
+    status = 401
+
+
+class Forbidden(BadRequest):
+    """The request's Host or Origin belongs to somebody else's page."""
+
+    status = 403
+
+
+class NotFound(BadRequest):
+    """No such route or model."""
+
+    status = 404
+
+
+class MethodNotAllowed(BadRequest):
+    """The route exists, the method does not."""
+
+    status = 405
+
+
+class TooLarge(BadRequest):
+    """The body is over the configured limit."""
+
+    status = 413
+
+
+class NotLoggedIn(PassengerError):
+    """There is no GitHub login, or GitHub has stopped honouring it."""
+
+    status = 401
+
+
+class AccountRefused(PassengerError):
+    """GitHub knows the account and refuses it Copilot; the message is GitHub's own."""
+
+    status = 403
+
+
+class UpstreamRefused(PassengerError):
+    """Upstream answered with an error of its own: its status, its words, its ids.
+
+    ``kind`` is the upstream's ``type`` field; ``headers`` are those worth handing on (lower-case names).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        kind: str | None = None,
+        param: str | None = None,
+        retry_after: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, param=param, retry_after=retry_after)
+        self.status = status
+        self.kind = kind
+        self.headers = dict(headers or {})
+
+
+class UpstreamUnreachable(PassengerError):
+    """No connection could be made, so nothing was sent."""
+
+    status = 502
+
+
+class UpstreamTimeout(PassengerError):
+    """Upstream stayed silent for longer than is allowed."""
+
+    status = 504
+
+
+class UpstreamBroke(PassengerError):
+    """Upstream broke off in the middle, or said what its dialect has no reading for."""
+
+    status = 502
+
+
+class TokenUnavailable(PassengerError):
+    """The Copilot token is dead and the last attempt to renew it failed."""
+
+    status = 503
+
+
+class Unable(PassengerError):
+    """The program cannot go on; the message names the remedy."""
+
+
+class ConfigError(Unable):
+    """A key, a value or a file of the configuration is wrong."""
+
+
+class LoginFailed(Unable):
+    """The device flow ended and nobody is logged in."""
+
+
+class StoreError(Unable):
+    """A token file or its directory cannot be read or written."""
+
+
+class PortUnavailable(Unable):
+    """The address to serve on cannot be bound."""
