@@ -1,0 +1,52 @@
+"""JSON objects carried whole: the keys are known, the values stay the bytes they were.
+
+``dict[str, msgspec.Raw]`` keeps what no Struct names, and copies it through untouched. Editing is by key.
+"""
+
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+Envelope: TypeAlias = dict[str, msgspec.Raw]
+
+_DECODER: Final = msgspec.json.Decoder(Envelope)
+_LIST_DECODER: Final = msgspec.json.Decoder(list[Envelope])
+_ENCODER: Final = msgspec.json.Encoder()
+
+NULL: Final = msgspec.Raw(b"null")
+
+
+def decode(data: bytes | msgspec.Raw) -> Envelope:
+    """The object in ``data``. Raises :class:`msgspec.DecodeError` when it is not a JSON object."""
+    return _DECODER.decode(data)
+
+
+def decode_list(data: bytes | msgspec.Raw) -> list[Envelope]:
+    """The objects of the array in ``data``; raises as :func:`decode`."""
+    return _LIST_DECODER.decode(data)
+
+
+def encode(value: object) -> bytes:
+    """JSON bytes of an envelope, or of anything that holds some."""
+    return _ENCODER.encode(value)
+
+
+def raw(value: object) -> msgspec.Raw:
+    """A Python value as the raw JSON that an envelope holds."""
+    return msgspec.Raw(_ENCODER.encode(value))
+
+
+def value(data: msgspec.Raw) -> Any:
+    """The Python value of a raw one, for the few places that look at a whole value."""
+    return msgspec.json.decode(data)
+
+
+def is_absent(envelope: Envelope, key: str) -> bool:
+    """Whether ``key`` is missing or null, which every dialect here takes for the same."""
+    found = envelope.get(key)
+    return found is None or found == NULL
+
+
+def prepend(data: bytes, members: bytes) -> bytes:
+    """``data``, a non-empty JSON object, with ``members`` (``b'"a":1,'``) put before its own; nothing is decoded."""
+    return b"{" + members + data[data.index(b"{") + 1 :]
