@@ -1,0 +1,247 @@
+"""Copilot's ``/chat/completions``: the diagonal. The request passes but for a few keys; the answer is cleaned.
+
+Each quirk is undone here, once, and names the fact that proves it. An event that has none of them costs one decoding
+of a view and no copy beyond the one that adds ``object``.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from passenger_trio.errors import UpstreamBroke
+from passenger_trio.translate.backs import chat_calls
+from passenger_trio.wire import chat, envelope, sse
+from passenger_trio.wire.chat import Call, HubChunk, HubReply
+from passenger_trio.wire.envelope import Envelope
+
+_OBJECT_MEMBER: Final = b'"object":"chat.completion.chunk",'
+
+
+def request(call: Call, model: str) -> bytes:
+    """The body to send for ``call`` to the model whose id is ``model``.
+
+    Everything the client wrote is passed on but for what Copilot does not take (each in a function below).
+    """
+    # an explicit null means "not given" to OpenAI; other vendors behind Copilot's route check types
+    body = {key: value for key, value in call.envelope.items() if value != envelope.NULL}
+    body["model"] = envelope.raw(model)
+    _adapt_messages(body, call)
+    _adapt_tools(body)
+    return envelope.encode(body)
+
+
+def _adapt_messages(body: Envelope, call: Call) -> None:
+    """``developer`` becomes ``system`` and a missing text an empty one.
+
+    Copilot's own client knows system, user, assistant and tool (official client); OpenAI defines ``developer`` as the
+    newer name of ``system``. An assistant's ``content`` may be null beside tool calls (recorded), nobody else's.
+    """
+    odd = [
+        position
+        for position, message in enumerate(call.request.messages)
+        if message.role == "developer" or (message.content is None and not message.tool_calls)
+    ]
+    if not odd:
+        return
+    messages = envelope.decode_list(body["messages"])
+    for position in odd:
+        message = messages[position]
+        if call.request.messages[position].role == "developer":
+            message["role"] = envelope.raw("system")
+        if envelope.is_absent(message, "content") and not call.request.messages[position].tool_calls:
+            message["content"] = envelope.raw("")
+    body["messages"] = envelope.raw(messages)
+
+
+def _adapt_tools(body: Envelope) -> None:
+    """No empty list, and an object schema with ``properties`` for every function.
+
+    Clients send ``tools: []`` and functions without ``parameters``, or with ``{}``; Claude and Gemini refuse a schema
+    that is not an object with properties.
+    """
+    if "tools" not in body:
+        return
+    try:
+        tools = envelope.decode_list(body["tools"])
+    except msgspec.DecodeError:
+        return  # not a list of objects: Copilot's own error says it better
+    if not tools:
+        del body["tools"]
+        body.pop("tool_choice", None)
+        return
+    changed = [_give_properties(tool) for tool in tools]
+    if any(changed):
+        body["tools"] = envelope.raw(tools)
+
+
+def _give_properties(tool: Envelope) -> bool:
+    if "function" not in tool:
+        return False
+    try:
+        function = envelope.decode(tool["function"])
+        parameters = {} if envelope.is_absent(function, "parameters") else envelope.decode(function["parameters"])
+    except msgspec.DecodeError:
+        return False
+    if "properties" in parameters or any(key in parameters for key in ("$ref", "anyOf", "oneOf", "allOf")):
+        return False
+    function["parameters"] = envelope.raw({**parameters, "type": "object", "properties": {}})
+    tool["function"] = envelope.raw(function)
+    return True
+
+
+def broke(error: msgspec.Raw) -> UpstreamBroke:
+    """The in-band ``error`` of a stream as ours: Copilot's words and code."""
+    try:
+        body = chat.decode_error(error)
+    except msgspec.DecodeError:
+        return UpstreamBroke(f"Copilot broke off: {bytes(error)[:300].decode(errors='replace')}")
+    code = None if body.code in {None, ""} else str(body.code)
+    return UpstreamBroke(f"Copilot broke off: {body.message or code or 'no reason given'}", code=code)
+
+
+class Stream:
+    """Copilot's chat stream, event by event, as clean hub chunks (see :class:`~passenger_trio.wire.chat.HubChunk`).
+
+    ``model`` stands in where an event names none, ``created`` (unix seconds) and ``new_id`` likewise. Every method may
+    raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
+    """
+
+    def __init__(self, model: str, *, created: int, new_id: Callable[[], str]) -> None:
+        self._model = model
+        self._created = created
+        self._new_id = new_id
+        self._id = ""
+        self._usage: msgspec.Raw | None = None
+        self._choices: dict[int, chat_calls.ChoiceState] = {}
+        self.done = False
+        """Whether upstream has said ``[DONE]``."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice has its finish reason: nothing of the answer can be missing any more."""
+        return bool(self._choices) and all(state.finished for state in self._choices.values())
+
+    def event(self, event: sse.Event) -> list[HubChunk]:
+        """The chunks this event amounts to: none for side notes, one as a rule, two where one must be split."""
+        name, data = event
+        if name and name not in {b"message", b"error"}:
+            return []  # "event: copilot_errors" and its like speak to Copilot's own editors
+        if data == sse.DONE:
+            self.done = True
+            return []
+        try:
+            view = chat.decode_chunk(data)
+        except msgspec.DecodeError as error:
+            raise UpstreamBroke(f"Copilot sent an event that is no chat completion chunk: {error}") from None
+        if isinstance(view.error, msgspec.Raw) and view.error != envelope.NULL:
+            raise broke(view.error)
+        if view.usage is not None:
+            self._usage = envelope.decode(data)["usage"]
+        if not view.choices:
+            return []  # the prompt-filter event; references and confirmations, whose choices are null
+        if not self._id:
+            self._id = view.id or self._new_id()
+        if self._is_plain(view):
+            if view.object is None:
+                data = envelope.prepend(data, _OBJECT_MEMBER)
+                view.object = chat.CHUNK_OBJECT
+            return [HubChunk(data, view)]
+        return [HubChunk(clean, chat.decode_chunk(clean)) for clean in self._clean(data, view, view.choices)]
+
+    def end(self) -> list[HubChunk]:
+        """The last chunk, that of usage, once upstream has nothing more to say.
+
+        Raises when the answer is not whole: without a finish reason nobody knows what is missing, ``[DONE]`` or not.
+        """
+        if not self._choices:
+            raise UpstreamBroke("Copilot ended the stream without an answer.")
+        if not self.finished:
+            raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no finish_reason).")
+        if self._usage is None:
+            return []
+        data = envelope.encode(
+            {
+                "id": self._id,
+                "object": chat.CHUNK_OBJECT,
+                "created": self._created,
+                "model": self._model,
+                "choices": [],
+                "usage": self._usage,
+            }
+        )
+        return [HubChunk(data, chat.decode_chunk(data))]
+
+    def _is_plain(self, view: chat.Chunk) -> bool:
+        """Whether nothing but a missing ``object`` sets this event apart from OpenAI's: nearly all of them."""
+        if view.id != self._id or not view.created or not view.model or view.usage is not None:
+            return False
+        for choice in view.choices or ():
+            delta = choice.delta
+            if (
+                choice.index not in self._choices
+                or choice.finish_reason is not None
+                or delta is None
+                or delta.tool_calls
+                or delta.reasoning_text
+                or delta.cot_summary
+                or delta.padding is not msgspec.UNSET
+            ):
+                return False
+        return True
+
+    def _clean(self, data: bytes, view: chat.Chunk, views: list[chat.ChunkChoice]) -> list[bytes]:
+        body = envelope.decode(data)
+        body.pop("usage", None)
+        body["object"] = envelope.raw(chat.CHUNK_OBJECT)
+        body["id"] = envelope.raw(self._id)
+        self._created = view.created or self._created
+        self._model = view.model or self._model
+        body["created"] = envelope.raw(self._created)
+        body["model"] = envelope.raw(self._model)
+        first: list[Envelope] = []
+        last: list[Envelope] = []
+        for position, (choice, choice_view) in enumerate(
+            zip(envelope.decode_list(body["choices"]), views, strict=True)
+        ):
+            index = choice_view.index if choice_view.index is not None else position
+            state = self._choices.get(index)
+            if state is None:
+                state = self._choices[index] = chat_calls.ChoiceState()
+            deltas = chat_calls.clean_choice(state, index, choice, choice_view)
+            first.append(deltas[0])
+            last.extend(deltas[1:])
+        # what belongs to the end of the answer (copilot_usage and the like) stays with its last chunk
+        if not last:
+            return [envelope.encode({**body, "choices": first})]
+        early = {key: body[key] for key in ("object", "id", "created", "model")}
+        return [envelope.encode({**early, "choices": first}), envelope.encode({**body, "choices": last})]
+
+
+def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply:
+    """A whole answer, cleaned. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none."""
+    try:
+        answer = envelope.decode(body)
+        choices = envelope.decode_list(answer["choices"])
+        views = msgspec.json.decode(answer["choices"], type=list[chat.Choice])
+    except (msgspec.DecodeError, KeyError):
+        raise UpstreamBroke("Copilot's answer is no chat completion.") from None
+    if not choices:
+        raise UpstreamBroke("Copilot's answer is empty: it has no choices.")
+    if len(choices) > 1 and (call.request.n or 1) == 1:
+        choices = [chat_calls.merge(choices, views)]
+    answer["choices"] = envelope.raw(
+        [chat_calls.clean_whole(choice, position) for position, choice in enumerate(choices)]
+    )
+    answer["object"] = envelope.raw(chat.COMPLETION_OBJECT)
+    if envelope.is_absent(answer, "created"):
+        answer["created"] = envelope.raw(created)
+    if envelope.is_absent(answer, "model"):
+        answer["model"] = envelope.raw(model)
+    if envelope.is_absent(answer, "id") or bytes(answer["id"]) == b'""':
+        answer["id"] = envelope.raw(new_id())
+    data = envelope.encode(answer)
+    try:
+        return HubReply(data, chat.decode_completion(data))
+    except msgspec.DecodeError as error:
+        raise UpstreamBroke(f"Copilot's answer is no chat completion: {error}") from None

@@ -1,0 +1,1 @@
+"""Client dialects: each file turns one into a hub call, and hub answers into it."""
