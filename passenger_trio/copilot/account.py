@@ -1,0 +1,67 @@
+"""GitHub's side of an account: the token exchange, and whose account it is."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from passenger_trio.config import Config
+from passenger_trio.copilot import protocol
+from passenger_trio.copilot.client import Fetch
+from passenger_trio.copilot.tokens import Exchanged
+from passenger_trio.errors import AccountRefused, PassengerError, UpstreamBroke
+from passenger_trio.secret import Secret
+from passenger_trio.wire import github
+
+_INTERNAL: Final = "/copilot_internal/"
+
+
+class Account:
+    """Asks GitHub about the account of a GitHub token. The token goes to the host of ``copilot_token_url`` alone."""
+
+    def __init__(self, fetch: Fetch, config: Config) -> None:
+        self._fetch = fetch
+        self._token_url = config.github.copilot_token_url
+        self._headers = protocol.github_headers(config.copilot)
+
+    def _authorized(self, login: Secret) -> protocol.Headers:
+        return [*self._headers, ("Authorization", f"token {login.reveal()}")]
+
+    async def exchange(self, login: Secret) -> Exchanged:
+        """A Copilot token for this login.
+
+        Raises :class:`~passenger_trio.errors.NotLoggedIn`, :class:`~passenger_trio.errors.AccountRefused`, or an
+        upstream error.
+        """
+        answer = await self._fetch("GET", self._token_url, self._authorized(login))
+        if answer.status != 200:
+            raise protocol.token_refusal(answer.status, answer.headers, answer.body)
+        try:
+            token = github.decode_envelope(answer.body)
+        except msgspec.DecodeError:
+            raise UpstreamBroke("GitHub's answer to the token exchange cannot be read.") from None
+        if token.chat_enabled is False:
+            raise AccountRefused(
+                "GitHub has switched Copilot chat off for this account; its organisation decides that.",
+                code="chat_disabled",
+            )
+        return Exchanged(token, answer.headers.get("date"))
+
+    async def user(self, login: Secret) -> github.User | None:
+        """Whose login it is, or ``None`` where GitHub does not say: knowing it is pleasant and no more."""
+        for url in self._user_urls():
+            try:
+                answer = await self._fetch("GET", url, self._authorized(login))
+                user = github.decode_user(answer.body) if answer.status == 200 else None
+            except (PassengerError, msgspec.DecodeError):
+                continue
+            if user is not None and user.login:
+                return user
+        return None
+
+    def _user_urls(self) -> list[str]:
+        before, found, _ = self._token_url.partition(_INTERNAL)
+        if not found:
+            parts = urlsplit(self._token_url)
+            before = f"{parts.scheme}://{parts.netloc}"
+        return [f"{before}{_INTERNAL}user", f"{before}/user"]

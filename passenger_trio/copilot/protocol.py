@@ -1,0 +1,268 @@
+"""All that is known of GitHub and Copilot, without doing any of it: headers, errors, device flow, life of a token.
+
+Source, where none is named: the protocol as the official client (vscode-copilot-chat 0.42) speaks it.
+"""
+
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from passenger_trio.config import DEFAULT_API_BASE_URL, Copilot, is_loopback
+from passenger_trio.errors import AccountRefused, LoginFailed, NotLoggedIn, PassengerError, UpstreamRefused
+from passenger_trio.wire import chat, envelope, github
+from passenger_trio.wire.chat import RequestMessage
+
+Headers = list[tuple[str, str]]
+Initiator = Literal["user", "agent"]
+
+CHAT_COMPLETIONS: Final = "/chat/completions"
+MODELS: Final = "/models"
+DEVICE_SCOPE: Final = "read:user"
+DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
+TERMS_URL: Final = "https://docs.github.com/site-policy/github-terms/github-terms-for-additional-products-and-features"
+RENEW_BEFORE: Final = 60.0
+"""Seconds before a token's end at which the next one is fetched."""
+
+_INITIATORS: Final[Mapping[str, Initiator]] = {"user": "user", "agent": "agent"}
+_HANDED_ON: Final = ("x-github-request-id", "x-ratelimit-exceeded")
+
+
+# Headers
+
+
+def identity_headers(config: Copilot) -> Headers:
+    """Who we say we are, on every request to the Copilot API: without some of these Copilot refuses (400, 466)."""
+    return [
+        ("Editor-Version", config.editor_version),
+        ("Editor-Plugin-Version", config.editor_plugin_version),
+        ("Copilot-Integration-Id", config.integration_id),
+        ("User-Agent", config.user_agent),
+        ("X-GitHub-Api-Version", config.api_version),
+    ]
+
+
+def github_headers(config: Copilot) -> Headers:
+    """The same for api.github.com, which has versions of its own."""
+    return [
+        ("Editor-Version", config.editor_version),
+        ("Editor-Plugin-Version", config.editor_plugin_version),
+        ("User-Agent", config.user_agent),
+        ("X-GitHub-Api-Version", config.github_api_version),
+        ("Accept", "application/json"),
+    ]
+
+
+def call_headers(*, initiator: Initiator, vision: bool, request_id: str) -> Headers:
+    """What is particular to one call. ``Copilot-Vision-Request`` is demanded when a picture is there (400 without)."""
+    headers = [
+        ("Content-Type", "application/json"),
+        ("OpenAI-Intent", "conversation-panel" if initiator == "user" else "conversation-agent"),
+        ("X-Initiator", initiator),
+        ("X-Request-Id", request_id),
+    ]
+    if vision:
+        headers.append(("Copilot-Vision-Request", "true"))
+    return headers
+
+
+def initiator(messages: Sequence[RequestMessage], claimed: str | None = None) -> Initiator:
+    """Whether a person or an agent made this turn, which is what Copilot bills by.
+
+    The client's own word counts when it is a valid one. Else the last message tells: tool output, or an assistant's
+    turn being continued, is an agent's; anything else is a person's. It is never forced.
+    """
+    said = _INITIATORS.get((claimed or "").strip().lower())
+    if said is not None:
+        return said
+    last = messages[-1].role if messages else "user"
+    return "agent" if last in {"tool", "function", "assistant"} else "user"
+
+
+def has_picture(messages: Sequence[RequestMessage]) -> bool:
+    """Whether any message carries a picture."""
+    return any(
+        part.type == "image_url"
+        for message in messages
+        if isinstance(message.content, list)
+        for part in message.content
+    )
+
+
+# The Copilot token
+
+
+def token_life(answer: github.TokenEnvelope, date: str | None) -> float:
+    """Seconds that the token lives from the moment of the answer, whatever the local clock says.
+
+    ``expires_at`` minus the answer's own ``Date``; without a readable ``Date``, ``refresh_in`` and a minute, as the
+    official client reckons. Zero or less means that the answer is of no use.
+    """
+    try:
+        return answer.expires_at - parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return answer.refresh_in + RENEW_BEFORE
+
+
+def renewal_delay(life: float) -> float:
+    """Seconds to wait before renewing a token that lives for ``life`` more: 60 before its end.
+
+    A token whose life is hardly longer than that is renewed at a tenth of it, so that the house does not spin.
+    """
+    return max(life - RENEW_BEFORE, life / 10, 0.0)
+
+
+def api_base(configured: str, answer: github.TokenEnvelope | None) -> str:
+    """Where the Copilot API is, without a slash at the end.
+
+    A configured address wins. Left at its default, the token's own ``endpoints.api`` does, if it is https or on this
+    machine (organisations have hosts of their own, and get 421 elsewhere); else the default.
+    """
+    configured = configured.rstrip("/")
+    if configured and configured != DEFAULT_API_BASE_URL:
+        return configured
+    offered = answer.endpoints.api if answer is not None and answer.endpoints is not None else None
+    if offered:
+        try:
+            parts = urlsplit(offered)
+            host = parts.hostname or ""
+        except ValueError:
+            return DEFAULT_API_BASE_URL
+        if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+            return offered.rstrip("/")
+    return DEFAULT_API_BASE_URL
+
+
+def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> PassengerError:
+    """Why the token exchange was refused, as one of our errors.
+
+    401 is a void login. A 403 with ``error_details``, or a plain one, and a 404 are about the account; a 403 that
+    begins "API rate limit exceeded" is not. Everything else is GitHub's trouble and may pass.
+    """
+    try:
+        error = github.decode_error(body)
+    except msgspec.DecodeError:
+        error = github.ErrorBody()
+    if status == 401:
+        return NotLoggedIn("GitHub no longer honours this login. Run `passenger-trio login`.", code="login_void")
+    if status in {403, 429} and (status == 429 or error.message.startswith("API rate limit exceeded")):
+        return UpstreamRefused(
+            429,
+            f"GitHub limits the token exchange: {error.message or 'too many requests'}",
+            code="rate_limited",
+            retry_after=headers.get("retry-after"),
+        )
+    if status in {403, 404}:
+        details = error.error_details
+        words = (details.message if details is not None else "") or error.message or f"HTTP {status}"
+        url = f" See {details.url}." if details is not None and details.url and "{" not in details.url else ""
+        return AccountRefused(
+            f"GitHub gives this account no Copilot token: {words}{url}",
+            code=details.notification_id if details is not None else None,
+        )
+    return UpstreamRefused(
+        status if status >= 400 else 502,
+        f"GitHub answered the token exchange with HTTP {status}: {error.message or excerpt(body)}",
+        retry_after=headers.get("retry-after"),
+    )
+
+
+def is_token_trouble(status: int, body: bytes) -> bool:
+    """Whether a fresh token may mend this refusal: a 401 that is about the token and not about what was asked."""
+    if status != 401:
+        return False
+    return b"authorize_url" not in body and b"auto-mode" not in body and b"Copilot Requests permission" not in body
+
+
+# The device flow
+
+
+class Poll(NamedTuple):
+    """What a poll brought: a token, or ``None`` and the interval in seconds that holds from now on."""
+
+    access_token: str | None
+    interval: float
+
+
+_POLL_FAILURES: Final[Mapping[str, str]] = {
+    "expired_token": "The code ran out before it was entered. Run the login again.",
+    "access_denied": "The login was cancelled on GitHub's page. Run it again if that was not meant.",
+    "incorrect_device_code": "GitHub does not know this code any more. Run the login again.",
+    "incorrect_client_credentials": "GitHub does not know the client id; check `github.client_id`.",
+    "unsupported_grant_type": "GitHub refused the kind of login; check `github.oauth_token_url`.",
+    "device_flow_disabled": "The application behind `github.client_id` does not allow this kind of login.",
+}
+
+
+def poll_answer(body: bytes, interval: float) -> Poll:
+    """Read a poll's answer; errors come with status 200, so the body alone tells.
+
+    ``slow_down`` raises the interval for good, to the answer's own one or by 5 seconds (RFC 8628 section 3.5). Raises
+    :class:`~passenger_trio.errors.LoginFailed` when there is no use in going on.
+    """
+    try:
+        answer = github.decode_poll(body)
+    except msgspec.DecodeError:
+        raise LoginFailed(f"GitHub's answer to the login cannot be read: {excerpt(body)}") from None
+    if answer.access_token:
+        return Poll(answer.access_token, interval)
+    if answer.error == "authorization_pending":
+        return Poll(None, interval)
+    if answer.error == "slow_down":
+        return Poll(None, max(answer.interval or 0.0, interval + 5.0 if not answer.interval else interval))
+    known = _POLL_FAILURES.get(answer.error or "")
+    raise LoginFailed(known or f"GitHub refused the login: {answer.error_description or answer.error or excerpt(body)}")
+
+
+# Errors
+
+
+def decipher(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
+    """An error answer of the Copilot API as one of our errors: its status, words, code and ids.
+
+    Many JSON errors are served as text, so JSON is tried first whatever the type says; codes may carry the plan behind
+    a colon; HTML is never handed on. ``headers`` has lower-case names.
+    """
+    message, error = _words(body)
+    code = str(error.code) if error.code not in {None, ""} else None
+    if code is not None and status == 429:
+        code = code.partition(":")[0]
+    if code is None and headers.get("x-ratelimit-exceeded"):
+        code = headers["x-ratelimit-exceeded"].partition(":")[0]
+    if status < 400:
+        message, status = f"Copilot answered with HTTP {status}, which has no meaning here. {message}".rstrip(), 502
+    return UpstreamRefused(
+        status,
+        message or f"Copilot answered with HTTP {status} and said nothing more.",
+        code=code,
+        kind=error.type or None,
+        param=error.param or None,
+        retry_after=headers.get("retry-after"),
+        headers={name: headers[name] for name in _HANDED_ON if name in headers},
+    )
+
+
+def _words(body: bytes) -> tuple[str, chat.ErrorBody]:
+    text = body.strip()
+    if text.startswith(b"<"):
+        return (
+            "Copilot answered with a web page instead of an answer; it is in trouble for the moment.",
+            chat.ErrorBody(),
+        )
+    try:
+        outer = envelope.decode(text)
+        inner = outer.get("error")
+        if inner is not None and bytes(inner).startswith(b'"'):
+            return msgspec.json.decode(inner, type=str), chat.ErrorBody()
+        error = chat.decode_error(inner if inner is not None else text)
+    except msgspec.DecodeError:
+        return excerpt(text), chat.ErrorBody()
+    return error.message or excerpt(text), error
+
+
+def excerpt(body: bytes, limit: int = 500) -> str:
+    """The beginning of a body, for a message."""
+    text = body[: limit * 4].decode(errors="replace").strip()
+    return text if len(text) <= limit else text[:limit] + "..."
