@@ -1,0 +1,105 @@
+"""The application: routes, limits, guard, fault handler, and the exit stack that each request owns."""
+
+import logging
+import time
+from typing import Final
+
+import trio
+from hypercorn.typing import ASGISendCallable, ASGISendEvent
+from quart import Response
+from quart.wrappers import Request
+from quart_trio import QuartTrio
+from quart_trio.asgi import TrioASGIHTTPConnection
+
+from passenger_trio.config import Server
+from passenger_trio.copilot.catalogue import Catalogue
+from passenger_trio.errors import UpstreamRefused
+from passenger_trio.server import faults, ollama, openai, ops
+from passenger_trio.server.exchange import Exchange
+from passenger_trio.server.guard import OPEN_PATHS, Guard
+from passenger_trio.server.requests import PassengerRequest, add_ids, current
+
+logger: Final = logging.getLogger("passenger_trio.server")
+
+
+class _Connection(TrioASGIHTTPConnection):
+    """Runs a request inside its own exit stack, from before the handler to after the last byte of the answer.
+
+    A reply opened by the handler is therefore closed wherever the client leaves, also between the handler's return and
+    the first byte. Afterwards the request gets its line in the log.
+    """
+
+    async def handle_request(  # type: ignore[override] # Quart-Trio's own signature differs from Quart's
+        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
+    ) -> None:
+        started = time.perf_counter()
+        status, complete = 0, False
+
+        async def watched(message: ASGISendEvent) -> None:
+            nonlocal status, complete
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.body":
+                complete = not message["more_body"]  # said before it is sent: sending the last part cancels us
+            await send(message)
+
+        if not isinstance(request, PassengerRequest):
+            raise TypeError("the app's request_class makes another kind of request")
+        try:
+            async with request.exit_stack:
+                await super().handle_request(nursery, request, watched)
+        finally:
+            _log(request, status, complete=complete, seconds=time.perf_counter() - started)
+
+
+def _log(request: PassengerRequest, status: int, *, complete: bool, seconds: float) -> None:
+    level = logging.DEBUG if request.path in OPEN_PATHS else logging.INFO
+    if not logger.isEnabledFor(level):
+        return
+    record = request.record
+    words = [request.method, request.path, str(status or "-"), f"{seconds:.3f}s"]
+    if record.model:
+        words.append(f"model={record.model}")
+    if record.usage is not None:
+        words.append(f"in={record.usage.prompt_tokens} out={record.usage.completion_tokens}")
+    if not complete:
+        words.append("client-left")
+    if record.model:
+        words.append(f"id={record.request_id} github-id={record.upstream_id or '-'}")
+    if record.error:
+        words.append(f"error={record.error!r}")
+    logger.log(level, "%s", " ".join(words))
+
+
+class PassengerApp(QuartTrio):
+    """Quart-Trio with our request and connection."""
+
+    asgi_http_class = _Connection
+    request_class = PassengerRequest
+
+
+def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> QuartTrio:
+    """The application, ready to be served."""
+    app = PassengerApp("passenger_trio")
+    app.config["MAX_CONTENT_LENGTH"] = config.max_body_mib << 20
+    app.config["BODY_TIMEOUT"] = config.body_timeout
+    app.config["RESPONSE_TIMEOUT"] = None  # upstream's silence is bounded by its read timeout instead
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.url_map.strict_slashes = False
+    guard = Guard(config)
+    app.before_request(guard.check)
+    app.after_request(guard.allow_origin)
+    app.after_request(add_ids)
+    for pages in (openai.routes(exchange, catalogue), ollama.routes(exchange, catalogue), ops.routes()):
+        app.register_blueprint(pages)
+
+    @app.errorhandler(Exception)
+    async def fault(error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction] - registered
+        here = current()
+        ours = faults.as_ours(error, here.path, here.method)
+        here.record.error = ours.message
+        if isinstance(ours, UpstreamRefused):
+            here.record.upstream_id = ours.headers.get("x-github-request-id", "")
+        return faults.response(ours, here.path)
+
+    return app

@@ -1,0 +1,66 @@
+"""Errors as answers, in the dialect of the path they happened on."""
+
+import logging
+from typing import Final
+
+from quart import Response
+from werkzeug.exceptions import HTTPException
+
+from passenger_trio.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    PassengerError,
+    TooLarge,
+    UpstreamRefused,
+)
+from passenger_trio.translate.fronts import chat, ollama
+
+logger: Final = logging.getLogger("passenger_trio.server")
+
+OLLAMA_PATHS: Final = ("/api", "/v1/api")
+
+
+def is_ollama(path: str) -> bool:
+    """Whether a path belongs to Ollama's interface."""
+    return any(path == root or path.startswith(f"{root}/") for root in OLLAMA_PATHS)
+
+
+def response(error: PassengerError, path: str) -> Response:
+    """The answer for ``error`` before the first byte."""
+    status, body = (ollama.fault if is_ollama(path) else chat.fault)(error)
+    answer = Response(body, status, content_type="application/json")
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = error.retry_after
+    if isinstance(error, UpstreamRefused):
+        for name, value in error.headers.items():
+            answer.headers[name] = value
+    return answer
+
+
+def as_ours(error: Exception, path: str, method: str) -> PassengerError:
+    """``error`` as one of the house's. What is none of them is a bug: logged with its traceback, told as a 500."""
+    if isinstance(error, PassengerError):
+        return error
+    if isinstance(error, HTTPException):
+        return _of_quart(error, path, method)
+    logger.error("internal error while answering %s %s", method, path, exc_info=error)
+    return PassengerError("passenger-trio has made a mistake; its log has the details.", code="internal_error")
+
+
+def _of_quart(error: HTTPException, path: str, method: str) -> PassengerError:
+    if error.code == 404:
+        return NotFound(f"There is no {path} here; docs/endpoints.md lists what there is.", code="not_found")
+    if error.code == 405:
+        return MethodNotAllowed(f"{path} does not take {method}.", code="method_not_allowed")
+    if error.code == 413:
+        return TooLarge(
+            "The request body is too large; raise max_body_mib under [server] in config.toml.", code="body_too_large"
+        )
+    if error.code == 408:
+        timeout = BadRequest("The request body did not arrive in time (body_timeout under [server] in config.toml).")
+        timeout.status = 408
+        return timeout
+    refused = BadRequest(error.description or error.name)
+    refused.status = error.code or 400
+    return refused

@@ -1,0 +1,60 @@
+"""A request of ours: its exit stack, its record for the log, and the answers made for it."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+from quart import Response, request
+from quart_trio.wrappers import TrioRequest
+
+from passenger_trio.server.exchange import Front, Record
+
+
+class PassengerRequest(TrioRequest):
+    """A request that owns what is opened for it: ``exit_stack`` lives until after the answer's last byte."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.exit_stack = AsyncExitStack()
+        self.record = Record()
+
+
+def current() -> PassengerRequest:
+    """The request being handled."""
+    return cast("PassengerRequest", request)
+
+
+async def read_body(request: PassengerRequest) -> bytes:
+    """The whole body, whatever its Content-Type says: clients send JSON under any or none.
+
+    Raises Quart's errors for a body that is too large or too slow.
+    """
+    data = await request.get_data(cache=False)
+    return data if isinstance(data, bytes) else data.encode()
+
+
+async def add_ids(answer: Response) -> Response:
+    """The ids to quote when asking for help, ours and GitHub's, on every answer; registered with the app."""
+    record = current().record
+    answer.headers["X-Request-Id"] = record.request_id
+    if record.upstream_id:
+        answer.headers["X-GitHub-Request-Id"] = record.upstream_id
+    return answer
+
+
+def json_response(body: bytes, *, content_type: str = "application/json", dropped: Sequence[str] = ()) -> Response:
+    """A whole answer; ``dropped`` names what of the request has no meaning upstream."""
+    return _name_dropped(Response(body, content_type=content_type), dropped)
+
+
+def stream_response(body: AsyncGenerator[bytes], front: Front, *, dropped: Sequence[str] = ()) -> Response:
+    """A streamed answer, without a limit on how long it may take."""
+    answer = Response(body, content_type=front.content_type, headers={"Cache-Control": "no-cache"})
+    answer.timeout = None
+    return _name_dropped(answer, dropped)
+
+
+def _name_dropped(answer: Response, dropped: Sequence[str]) -> Response:
+    if dropped:
+        answer.headers["X-Passenger-Dropped"] = ", ".join(name.encode("ascii", "replace").decode() for name in dropped)
+    return answer

@@ -1,0 +1,141 @@
+"""The server and the tasks beside it: the one nursery of the house."""
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import httpx
+import trio
+from hypercorn.config import Config as HypercornConfig
+from hypercorn.trio import serve as serve_hypercorn  # pyright: ignore[reportUnknownVariableType]
+
+from passenger_trio.config import Config
+from passenger_trio.copilot.account import Account
+from passenger_trio.copilot.catalogue import Catalogue
+from passenger_trio.copilot.client import CopilotClient, fetcher, open_http
+from passenger_trio.copilot.store import TokenStore
+from passenger_trio.copilot.tokens import TokenKeeper
+from passenger_trio.errors import PortUnavailable
+from passenger_trio.server.app import build_app
+from passenger_trio.server.exchange import Exchange
+from passenger_trio.server.guard import refuse_exposure
+
+logger: Final = logging.getLogger("passenger_trio.server")
+
+Companion = Callable[..., Awaitable[Any]]
+"""A task to run beside the server, of the kind that ``nursery.start`` takes."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound, listening socket. Raises :class:`~passenger_trio.errors.PortUnavailable` with what to do."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise PortUnavailable(
+            f"{host} is no address of this machine: {error.strerror}. Choose another --host."
+        ) from error
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.bind(address)
+        sock.listen(512)
+    except OSError as error:
+        sock.close()
+        raise PortUnavailable(
+            f"Port {port} on {host} cannot be used: {error.strerror}. Stop the program that uses it, or choose another "
+            f"port with --port (0 takes any free one)."
+        ) from error
+    return sock
+
+
+def origin_of(sock: socket.socket) -> str:
+    """``http://host:port`` of a listening socket."""
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(
+    config: Config,
+    sock: socket.socket,
+    *,
+    companions: Sequence[Companion] = (),
+    transport: httpx.AsyncBaseTransport | None = None,
+    handle_signals: bool = True,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve on ``sock`` until SIGINT or SIGTERM, or until cancelled; the socket is closed in any case.
+
+    ``started()`` is called with the origin once the first Copilot token is in hand; no token, no door. A first signal
+    lets answers in flight finish for ``[server] graceful_timeout`` seconds, a second one does not. ``companions`` are
+    started first (the simulator, which the first token comes from). Raises what
+    :meth:`~passenger_trio.copilot.tokens.TokenKeeper.keep_fresh` raises, possibly in an exception group.
+    """
+    with sock:
+        refuse_exposure(config.server)
+        origin = origin_of(sock)
+        async with open_http(config.copilot, transport=transport) as http, trio.open_nursery() as nursery:
+            for companion in companions:
+                await nursery.start(companion)
+            fetch = fetcher(http)
+            account = Account(fetch, config)
+            tokens = TokenKeeper(TokenStore.of(config), account.exchange, api_base_url=config.copilot.api_base_url)
+            client = CopilotClient(http, tokens, config.copilot)
+            catalogue = Catalogue(client, tokens, fetch, models_url=config.github.copilot_models_url)
+            await nursery.start(tokens.keep_fresh)
+            await nursery.start(catalogue.keep_fresh)
+            stop = trio.Event()
+            if handle_signals:
+                await nursery.start(_watch_signals, stop, nursery.cancel_scope)
+            app = build_app(config.server, Exchange(client, catalogue), catalogue)
+            for what, url in (("OpenAI", f"{origin}/v1"), ("Ollama", origin), ("models", f"{origin}/v1/models")):
+                logger.info("%s: %s", what, url)
+            _notify("READY=1")
+            task_status.started(origin)
+            await serve_hypercorn(app, _hypercorn(config, sock), shutdown_trigger=stop.wait)
+            nursery.cancel_scope.cancel()
+
+
+def _hypercorn(config: Config, sock: socket.socket) -> HypercornConfig:
+    hypercorn = HypercornConfig()
+    hypercorn.bind = [f"fd://{os.dup(sock.fileno())}"]  # Hypercorn closes what it is given
+    hypercorn.graceful_timeout = config.server.graceful_timeout
+    hypercorn.keep_alive_timeout = 75.0
+    hypercorn.keep_alive_max_requests = 1_000_000
+    hypercorn.include_server_header = False
+    hypercorn.accesslog = None
+    hypercorn.errorlog = logging.getLogger("hypercorn.error")
+    return hypercorn
+
+
+async def _watch_signals(
+    stop: trio.Event, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for number in signals:
+            name = signal.Signals(number).name
+            if stop.is_set():
+                logger.info("%s again: stopping at once", name)
+                scope.cancel()
+                return
+            logger.info("%s: finishing the answers in flight", name)
+            _notify("STOPPING=1")
+            stop.set()
+
+
+def _notify(state: str) -> None:
+    """Tell systemd, if it has started us (``Type=notify``)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        except OSError as error:
+            logger.warning("systemd could not be told %s: %s", state, error)
