@@ -1,0 +1,16 @@
+"""A stand-in for GitHub and Copilot on one origin: to try the proxy without an account, to test and to measure it.
+
+What it imitates is Copilot's wire, with its deviations from OpenAI's; what it does not have is a model. Its answers are
+about their prompt, and a prompt can steer them (:mod:`~passenger_trio.simulator.directives`). ``docs/simulator.md`` is
+its manual.
+
+Read :mod:`~passenger_trio.simulator.app` for what holds for every request, ``github_routes`` and ``copilot_routes`` for
+the two sides, ``answers`` for what is said, ``gpt_wire`` for how it looks, and ``world`` for all that changes.
+"""
+
+from passenger_trio.simulator.app import build_app
+from passenger_trio.simulator.records import Fault, SeenRequest
+from passenger_trio.simulator.serving import serve
+from passenger_trio.simulator.world import Simulator
+
+__all__ = ["Fault", "SeenRequest", "Simulator", "build_app", "serve"]
