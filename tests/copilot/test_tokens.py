@@ -1,5 +1,6 @@
 """The token keeper, with a clock that jumps: a thousand lives take a moment."""
 
+import itertools
 import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -118,7 +119,7 @@ async def test_a_thousand_lives_need_a_thousand_exchanges_and_no_request_ever_me
         await trio.sleep(907)
 
     assert 999 <= len(github.calls) <= 1001
-    gaps = [later - earlier for earlier, later in zip(github.calls, github.calls[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(github.calls)]
     assert min(gaps) > 1738
     assert max(gaps) < 1742
 
@@ -261,8 +262,7 @@ async def test_failed_renewals_are_retried_with_growing_waits_while_the_old_toke
     await trio.sleep(1740 + 40)
 
     assert await keeper.current() is old
-    tries = github.calls[1:]
-    gaps = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(github.calls[1:])]
     assert [round(gap) for gap in gaps] == [1, 2, 4, 8, 16]
 
     github.failing = None

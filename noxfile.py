@@ -1,0 +1,128 @@
+"""All that is ever run on the project: `nox` for everything CI checks, `nox -l` for the list."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">= 2024.4.15"
+nox.options.sessions = ["lint", "typing", "tests", "conformance", "docs"]
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_external_run = True
+nox.options.reuse_existing_virtualenvs = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+KNOWN_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PURE = ("wire", "translate", "errors.py", "secret.py", "copilot/protocol.py")
+
+
+def pythons() -> list[str]:
+    """The Pythons from 3.11 on that are here and start; that of nox itself always is one."""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+    def starts(version: str) -> bool:
+        command = shutil.which(f"python{version}")
+        return (
+            command is not None
+            and subprocess.run([command, "-c", ""], capture_output=True, check=False).returncode == 0
+        )
+
+    return [version for version in KNOWN_PYTHONS if version == own or starts(version)]
+
+
+def groups(*names: str) -> list[str]:
+    """The requirements of dependency groups."""
+    return nox.project.dependency_groups(PYPROJECT, *names)
+
+
+def install_wheel(session: nox.Session) -> None:
+    """Build the wheel and install it: what is tested is what is shipped, files left out of it and all."""
+    out = Path(session.create_tmp()) / "wheel"
+    shutil.rmtree(out, ignore_errors=True)
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), ".", silent=True)
+    session.install("--force-reinstall", "--no-deps", *map(str, out.glob("*.whl")))
+    session.install(*PYPROJECT["project"]["dependencies"])
+
+
+@nox.session(python=pythons())
+def tests(session: nox.Session) -> None:
+    """The test suite, from the wheel, on every Python found; coverage of the pure modules must be whole."""
+    session.install(*groups("test"))
+    install_wheel(session)
+    session.chdir("tests")  # so that the checkout beside it is not what is imported
+    data = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
+    session.run(
+        "coverage", "run", "--rcfile=../pyproject.toml", "-m", "pytest", "-c", "../pyproject.toml", "--rootdir=..",
+        "--ignore=conformance", ".", *session.posargs, env=data,
+    )  # fmt: skip
+    if not session.posargs:
+        pure = ",".join(f"*/passenger_trio/{path}{'' if path.endswith('.py') else '/*'}" for path in PURE)
+        session.run(
+            "coverage", "report", "--rcfile=../pyproject.toml", f"--include={pure}", "--fail-under=100", env=data
+        )
+        session.run("coverage", "report", "--rcfile=../pyproject.toml", "--format=total", env=data)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """The real client libraries against the real server."""
+    session.install(*groups("conformance"))
+    install_wheel(session)
+    session.chdir("tests")
+    session.run("pytest", "-c", "../pyproject.toml", "--rootdir=..", "conformance", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff's format and rules."""
+    session.install(*groups("lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """mypy and pyright, both strict."""
+    session.install(*groups("typing"), *PYPROJECT["project"]["dependencies"])
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """What people read and run beside the code: pages against the code, and the service unit."""
+    session.install(*groups("test"))
+    install_wheel(session)
+    if shutil.which("systemd-analyze") is not None:
+        runtime = {"XDG_RUNTIME_DIR": session.create_tmp()}
+        command = ["systemd-analyze", "verify", "--user", "--man=no", "contrib/systemd/passenger-trio.service"]
+        faults = session.run(*command, env=runtime, external=True, silent=True)
+        if faults:  # it says what it does not know and ends well
+            session.error(f"the service unit has faults:\n{faults}")
+    elif os.environ.get("CI"):
+        session.error("systemd-analyze is missing, which .ci/run installs")
+    else:
+        session.warn("systemd-analyze is not here: the service unit was not verified")
+    session.chdir("tests")
+    session.run("pytest", "-c", "../pyproject.toml", "--rootdir=..", "test_docs.py")
+
+
+@nox.session(default=False)
+def lowest(session: nox.Session) -> None:
+    """The test suite with the oldest release of each dependency that pyproject.toml admits."""
+    session.install(*groups("test"))
+    install_wheel(session)
+    session.install(*(requirement.replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]))
+    session.chdir("tests")
+    session.run("pytest", "-c", "../pyproject.toml", "--rootdir=..", "--ignore=conformance", ".", *session.posargs)
+
+
+@nox.session(default=False)
+def live(session: nox.Session) -> None:
+    """A few tests against the real Copilot with your own login; costs a little quota, asks first, never runs in CI."""
+    session.install(*groups("conformance"))
+    install_wheel(session)
+    session.run("python", "contrib/live.py", *session.posargs)

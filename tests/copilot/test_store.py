@@ -1,0 +1,204 @@
+"""The token files, on a real file system."""
+
+import fcntl
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import trio
+
+from passenger_trio.config import load
+from passenger_trio.copilot import store as store_module
+from passenger_trio.copilot.store import SavedToken, TokenStore
+from passenger_trio.errors import StoreError
+from passenger_trio.secret import Secret
+from passenger_trio.wire.github import Endpoints
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def store(home: Path) -> TokenStore:
+    return TokenStore.of(load(environ={}).config)
+
+
+@pytest.fixture(autouse=True)
+def loose_umask() -> object:
+    before = os.umask(0o000)
+    yield
+    os.umask(before)
+
+
+async def test_the_files_are_in_the_configuration_directory_and_nobody_elses(store: TokenStore, home: Path) -> None:
+    await store.save_access(Secret("ghu_one"))
+    await store.save_copilot(SavedToken("tid=1", 1_780_001_800, 1500))
+
+    directory = home / ".config" / "passenger-trio"
+    assert sorted(path.name for path in directory.iterdir()) == ["access_token.json", "token.json"]
+    assert mode(directory) == 0o700
+    assert mode(directory / "access_token.json") == 0o600
+    assert mode(directory / "token.json") == 0o600
+
+
+async def test_what_is_saved_is_read_back(store: TokenStore) -> None:
+    saved = SavedToken("tid=1", 1_780_001_800, 1500, Endpoints("https://api.example.com"), "free", 1_780_001_700.5)
+    await store.save_access(Secret("ghu_one"))
+    await store.save_copilot(saved)
+
+    assert await store.read_access() == Secret("ghu_one")
+    assert await store.read_copilot() == saved
+
+
+async def test_the_shapes_are_passenger_rss(store: TokenStore) -> None:
+    await store.save_access(Secret("ghu_one"))
+    await store.save_copilot(SavedToken("tid=1", 1_780_001_800, 1500))
+
+    assert json.loads(store.access_path.read_text())["access_token"] == "ghu_one"
+    assert json.loads(store.copilot_path.read_text())["expires_at"] == 1_780_001_800
+
+
+async def test_passenger_rss_files_are_read(store: TokenStore) -> None:
+    store.access_path.parent.mkdir(parents=True)
+    store.access_path.write_text('{"access_token":"ghu_rs","token_type":"bearer","scope":"read:user"}')
+    store.copilot_path.write_text('{"token":"tid=rs","expires_at":1780001800,"refresh_in":1500}')
+
+    assert await store.read_access() == Secret("ghu_rs")
+    assert await store.read_copilot() == SavedToken("tid=rs", 1_780_001_800, 1500)
+
+
+async def test_a_file_that_others_could_read_is_closed_to_them(
+    store: TokenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.access_path.parent.mkdir(parents=True)
+    store.access_path.write_text('{"access_token":"ghu_rs"}')
+    store.access_path.chmod(0o644)
+
+    await store.read_access()
+
+    assert mode(store.access_path) == 0o600
+    assert "could be read by others" in caplog.text
+
+
+async def test_without_files_there_is_no_login_and_no_token(store: TokenStore) -> None:
+    assert await store.read_access() is None
+    assert await store.read_copilot() is None
+
+
+async def test_a_spoilt_login_is_an_error_and_a_spoilt_token_is_none(store: TokenStore) -> None:
+    store.access_path.parent.mkdir(parents=True)
+    store.access_path.write_text('{"access_tok')
+    store.copilot_path.write_text("")
+
+    with pytest.raises(StoreError, match="passenger-trio login"):
+        await store.read_access()
+    assert await store.read_copilot() is None
+
+
+async def test_a_failed_write_leaves_the_old_file_and_no_litter(
+    store: TokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.save_access(Secret("ghu_old"))
+
+    def broken(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store_module.os, "fsync", broken)
+    with pytest.raises(StoreError, match="No space left"):
+        await store.save_access(Secret("ghu_new"))
+
+    assert await store.read_access() == Secret("ghu_old")
+    assert [path.name for path in store.access_path.parent.iterdir()] == ["access_token.json"]
+
+
+async def test_a_directory_that_cannot_be_made_is_an_error_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = TokenStore(tmp_path / "file" / "a.json", tmp_path / "file" / "t.json")
+
+    for attempt in (store.save_access(Secret("x")), store.check_writable()):
+        with pytest.raises(StoreError, match="--access-token-path"):
+            await attempt
+    with pytest.raises(StoreError, match="--access-token-path"):
+        async with store.locked():
+            pytest.fail("it was locked")
+
+
+async def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "access_token.json"
+    link.symlink_to(tmp_path / "elsewhere" / "real.json")
+    await TokenStore(link, tmp_path / "token.json").save_access(Secret("ghu_one"))
+
+    assert link.is_symlink()
+    assert mode(tmp_path / "elsewhere" / "real.json") == 0o600
+
+
+async def test_directories_of_others_keep_their_mode(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    await TokenStore(shared / "a.json", shared / "t.json").save_access(Secret("x"))
+
+    assert mode(shared) == 0o755
+
+
+async def test_clear_deletes_both_and_says_which(store: TokenStore) -> None:
+    await store.save_access(Secret("x"))
+
+    assert await store.clear() == [store.access_path]
+    assert await store.clear() == []
+
+
+async def test_only_one_holds_the_lock(store: TokenStore) -> None:
+    order: list[str] = []
+
+    async def hold(name: str) -> None:
+        async with store.locked():
+            order.append(f"{name} in")
+            await trio.sleep(0.02)
+            order.append(f"{name} out")
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            for name in "abc":
+                nursery.start_soon(hold, name)
+
+    assert [word.split()[1] for word in order] == ["in", "out"] * 3
+
+
+async def test_another_processs_lock_is_waited_for_and_not_for_ever(
+    store: TokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "LOCK_WAIT", 0.1)
+    async with store.locked():
+        pass
+    lock = store.copilot_path.with_name("token.json.lock")
+    assert mode(lock) == 0o600
+    theirs = os.open(lock, os.O_RDWR)
+    try:
+        fcntl.flock(theirs, fcntl.LOCK_EX)
+        with trio.fail_after(5), pytest.raises(StoreError, match="Another passenger-trio"):
+            async with store.locked():
+                pytest.fail("it was locked twice")
+    finally:
+        os.close(theirs)
+
+
+async def test_a_cancelled_holder_lets_go(store: TokenStore) -> None:
+    with trio.move_on_after(0):
+        async with store.locked():
+            await trio.sleep_forever()
+
+    with trio.fail_after(5):
+        async with store.locked():
+            pass
+
+
+def test_paths_of_the_configuration_are_used() -> None:
+    config = load(environ={}, flags={"tokens.access_token_path": "~/a.json", "tokens.copilot_token_path": "/b.json"})
+    store = TokenStore.of(config.config)
+
+    assert store.access_path == Path.home() / "a.json"
+    assert store.copilot_path == Path("/b.json")
