@@ -11,7 +11,7 @@ import trio
 
 from passenger_trio.copilot import protocol
 from passenger_trio.copilot.client import CopilotClient, Fetch, is_own_host
-from passenger_trio.copilot.tokens import TokenKeeper
+from passenger_trio.copilot.tokens import Tokens
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused
 from passenger_trio.wire import models
 from passenger_trio.wire.models import Capabilities, Limits, Model, Supports
@@ -92,7 +92,7 @@ class Catalogue:
     Copilot API's own host.
     """
 
-    def __init__(self, client: CopilotClient, tokens: TokenKeeper, fetch: Fetch, *, models_url: str = "") -> None:
+    def __init__(self, client: CopilotClient, tokens: Tokens, fetch: Fetch, *, models_url: str = "") -> None:
         self._client = client
         self._tokens = tokens
         self._fetch = fetch
@@ -111,7 +111,7 @@ class Catalogue:
             self._wanted = trio.Event()
             pause = FRESH_FOR
             try:
-                self._take(await self._load())
+                self._take(await self.load())
             except PassengerError as error:
                 self._failure = error
                 pause = RETRY_AFTER
@@ -153,7 +153,8 @@ class Catalogue:
         self._loaded = True
         self._failure = None
 
-    async def _load(self) -> list[Model]:
+    async def load(self) -> list[Model]:
+        """Fetch the list now and return it; what :meth:`models` knows stays as it is. Raises the upstream errors."""
         url, path = self._models_url, protocol.MODELS
         if url:
             base = (await self._tokens.current()).api_base

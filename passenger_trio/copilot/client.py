@@ -10,16 +10,20 @@ import trio
 
 from passenger_trio.config import Copilot
 from passenger_trio.copilot import protocol
-from passenger_trio.copilot.tokens import CopilotToken, TokenKeeper
+from passenger_trio.copilot.tokens import CopilotToken, Tokens
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
 
 logger: Final = logging.getLogger("passenger_trio.copilot")
+
+Http = httpx.AsyncClient
+Transport = httpx.AsyncBaseTransport
+"""The seam for fakes: what carries requests, under the pool and TLS."""
 
 ERROR_BODY_LIMIT: Final = 1 << 20
 """Bytes of an error's body that are read; GitHub's HTML page is 54 kB."""
 
 
-def open_http(config: Copilot, *, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def open_http(config: Copilot, *, transport: Transport | None = None) -> httpx.AsyncClient:
     """The one client of the process; close it. Proxies come from the environment, but never for this machine.
 
     Redirects are not followed: a token goes to the host it is meant for. ``read_timeout`` bounds upstream's silence,
@@ -153,7 +157,7 @@ class Reply:
 class CopilotClient:
     """Sends calls to the Copilot API with the account's token."""
 
-    def __init__(self, http: httpx.AsyncClient, tokens: TokenKeeper, config: Copilot) -> None:
+    def __init__(self, http: httpx.AsyncClient, tokens: Tokens, config: Copilot) -> None:
         self._http = http
         self._tokens = tokens
         self._identity = protocol.identity_headers(config)
@@ -174,18 +178,12 @@ class CopilotClient:
 
         ``stack`` closes the reply. A 401 that is about the token is answered by renewing it and sending once more: no
         byte of an answer had come. Raises :class:`~passenger_trio.errors.UpstreamRefused` for any other status, and
-        what :meth:`TokenKeeper.current` raises.
+        what ``tokens.current()`` raises.
         """
         resent = False
         while True:
             token = await self._tokens.current()
-            request = httpx.Request(
-                method,
-                token.api_base + path,
-                headers=[*self._headers(token), *headers],
-                content=content,
-                extensions=self._extensions,
-            )
+            request = self._request(token, method, path, headers, content)
             with our_errors(request.url.host):
                 response = await self._http.send(request, stream=True)
             reply = Reply(response)
@@ -199,6 +197,42 @@ class CopilotClient:
                 resent = True
                 continue
             raise protocol.decipher(status, reply.headers, body)
+
+    def _request(
+        self, token: CopilotToken, method: str, path: str, headers: protocol.Headers, content: bytes | None
+    ) -> httpx.Request:
+        url = httpx.URL(token.api_base + path)
+        framing = [("Host", url.netloc.decode())]
+        if content is not None:
+            framing.append(("Content-Length", str(len(content))))
+        return httpx.Request(
+            method,
+            url,
+            headers=[*framing, *self._headers(token), *headers],
+            stream=_Body(content or b""),
+            extensions=self._extensions,
+        )
+
+
+class _Body(httpx.AsyncByteStream):
+    """A request's body. httpx's own is an async generator, which a cancelled send leaves to the garbage collector."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Once(self._content)
+
+
+class _Once(AsyncIterator[bytes]):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __anext__(self) -> bytes:
+        content, self._content = self._content, b""
+        if not content:
+            raise StopAsyncIteration
+        return content
 
 
 def is_own_host(url: str, base: str) -> bool:

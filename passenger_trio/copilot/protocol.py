@@ -143,7 +143,7 @@ def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Passe
     """
     try:
         error = github.decode_error(body)
-    except msgspec.DecodeError:
+    except envelope.UNREADABLE:
         error = github.ErrorBody()
     if status == 401:
         return NotLoggedIn("GitHub no longer honours this login. Run `passenger-trio login`.", code="login_void")
@@ -204,8 +204,10 @@ def poll_answer(body: bytes, interval: float) -> Poll:
     """
     try:
         answer = github.decode_poll(body)
-    except msgspec.DecodeError:
-        raise LoginFailed(f"GitHub's answer to the login cannot be read: {excerpt(body)}") from None
+    except envelope.UNREADABLE:
+        # not quoted where it may hold the token: form-encoded answers come from hosts that do not heed Accept
+        words = "it is no JSON" if b"token" in body else excerpt(body)
+        raise LoginFailed(f"GitHub's answer to the login cannot be read: {words}") from None
     if answer.access_token:
         return Poll(answer.access_token, interval)
     if answer.error == "authorization_pending":
@@ -257,7 +259,7 @@ def _words(body: bytes) -> tuple[str, chat.ErrorBody]:
         if inner is not None and bytes(inner).startswith(b'"'):
             return msgspec.json.decode(inner, type=str), chat.ErrorBody()
         error = chat.decode_error(inner if inner is not None else text)
-    except msgspec.DecodeError:
+    except envelope.UNREADABLE:
         return excerpt(text), chat.ErrorBody()
     return error.message or excerpt(text), error
 

@@ -5,6 +5,7 @@ names and shapes of passenger-rs. Beside what GitHub said, ``token.json`` keeps 
 token's life on this machine's clock.
 """
 
+import errno
 import fcntl
 import logging
 import os
@@ -89,6 +90,11 @@ class TokenStore:
         except msgspec.DecodeError:
             return None
 
+    async def check_writable(self) -> None:
+        """Find out whether both files can be written, before anything is asked for that is to be kept in them."""
+        for path in (self.access_path, self.copilot_path):
+            await anyio.to_thread.run_sync(_try_writing, path)
+
     async def save_access(self, token: Secret) -> None:
         """Write ``access_token.json``."""
         data = msgspec.json.encode(_SavedLogin(token.reveal()))
@@ -167,10 +173,26 @@ def _write(path: Path, data: bytes) -> None:
                 Path(name).unlink()
             raise
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror}. Make its directory writable, or choose other files with "
-            "--access-token-path and --copilot-token-path."
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _try_writing(path: Path) -> None:
+    target = path.resolve()
+    try:
+        _prepare(target.parent)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{path} cannot be written: {error.strerror}. Make its directory writable, or choose other files with "
+        "--access-token-path and --copilot-token-path."
+    )
 
 
 def _open_lock(path: Path) -> int:
@@ -178,10 +200,7 @@ def _open_lock(path: Path) -> int:
         _prepare(path.parent)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror}. Make its directory writable, or choose other files with "
-            "--access-token-path and --copilot-token-path."
-        ) from error
+        raise _unwritable(path, error) from error
 
 
 def _try_lock(file: int) -> bool:

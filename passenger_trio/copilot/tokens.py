@@ -62,6 +62,13 @@ class Exchanged(NamedTuple):
     date: str | None
 
 
+class Tokens(Protocol):
+    """Where whoever talks to Copilot gets the token: :class:`TokenKeeper`, or something for a single call."""
+
+    async def current(self) -> CopilotToken: ...
+    def doubt(self, token: CopilotToken) -> bool: ...
+
+
 class Store(Protocol):
     """What the keeper needs of :class:`~passenger_trio.copilot.store.TokenStore`."""
 
@@ -69,6 +76,24 @@ class Store(Protocol):
     async def read_copilot(self) -> SavedToken | None: ...
     async def save_copilot(self, token: SavedToken) -> None: ...
     def locked(self) -> AbstractAsyncContextManager[None]: ...
+
+
+def reckon(exchanged: Exchanged, asked: float) -> tuple[SavedToken, float]:
+    """What to save of an answer that was asked for at ``asked``, and the seconds that the token lives from then.
+
+    ``asked`` is local wall-clock time. Raises :class:`~passenger_trio.errors.UpstreamBroke` for a dead token.
+    """
+    answer, date = exchanged
+    life = protocol.token_life(answer, date)
+    if life <= 0:
+        raise UpstreamBroke("GitHub gave a Copilot token that is over already.")
+    saved = SavedToken(answer.token, answer.expires_at, answer.refresh_in, answer.endpoints, answer.sku, asked + life)
+    return saved, life
+
+
+def end_of(saved: SavedToken) -> float:
+    """When a saved token ends, in local wall-clock seconds as well as is known."""
+    return saved.local_expires_at if saved.local_expires_at is not None else float(saved.expires_at)
 
 
 class TokenKeeper:
@@ -178,16 +203,11 @@ class TokenKeeper:
                 raise self._told()  # GitHub has said so already, and a void login stays void
             asked = self._now()
             try:
-                answer, date = await self._exchange(login)
+                exchanged = await self._exchange(login)
             except (NotLoggedIn, AccountRefused):
                 self._refused_login = login
                 raise
-            life = protocol.token_life(answer, date)
-            if life <= 0:
-                raise UpstreamBroke("GitHub gave a Copilot token that is over already.")
-            saved = SavedToken(
-                answer.token, answer.expires_at, answer.refresh_in, answer.endpoints, answer.sku, asked + life
-            )
+            saved, life = reckon(exchanged, asked)
             self._take(saved, asked + life, asked + protocol.renewal_delay(life))
             logger.info("Copilot token renewed, good for %.0f s", life)
             try:
@@ -200,7 +220,7 @@ class TokenKeeper:
         saved = await self._store.read_copilot()
         if saved is None or any(secret.reveal() == saved.token for _, secret in self._doubted):
             return False
-        ends = saved.local_expires_at if saved.local_expires_at is not None else float(saved.expires_at)
+        ends = end_of(saved)
         if ends - self._now() <= protocol.RENEW_BEFORE:
             return False
         self._take(saved, ends, ends - protocol.RENEW_BEFORE)

@@ -1,0 +1,234 @@
+"""The grammar: every verb, every option, and what ``--help`` says of them.
+
+A verb is a function here, which reads the configuration and hands it to the ``run`` of the verb's own module. Lines of
+help are short enough for 80 columns as they stand.
+"""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
+
+from passenger_trio import __version__
+from passenger_trio.cli.argv import verb_first
+from passenger_trio.cli.outcome import MEANINGS, Exit, complain
+from passenger_trio.config import Loaded, LogLevel, Server, load
+
+_SERVER: Final = Server()
+_ABOUT: Final = f"""\
+A local server that makes your GitHub Copilot subscription usable by programs
+which speak OpenAI's or Ollama's API.
+
+To begin:
+
+  passenger-trio login              log in to GitHub, once
+  passenger-trio serve              serve on http://{_SERVER.host}:{_SERVER.port}
+  passenger-trio serve --simulator  try it without an account
+
+Without a command it serves. `passenger-trio COMMAND --help` tells more of each.
+passenger-rs's own --login and --refresh-token work as well."""
+
+_EPILOGUE: Final = "Exit codes:\n\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """The options of every verb that reads the configuration."""
+
+    config: Annotated[
+        Path | None,
+        Parameter(
+            name=("--config", "-c"),
+            help="Configuration file. [default: ~/.config/passenger-trio/config.toml]",
+        ),
+    ] = None
+    access_token_path: Annotated[
+        str | None, Parameter(help="File of the GitHub login. [default: access_token.json in ~/.config/passenger-trio]")
+    ] = None
+    copilot_token_path: Annotated[
+        str | None, Parameter(help="File of the Copilot token. [default: token.json in ~/.config/passenger-trio]")
+    ] = None
+    log_level: Annotated[
+        LogLevel | None, Parameter(help=f"How much is logged on stderr. [default: {_SERVER.log_level}]")
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where the server is."""
+
+    host: Annotated[
+        str | None,
+        Parameter(help=f"Address to serve on. [default: {_SERVER.host}]"),
+    ] = None
+    port: Annotated[int | None, Parameter(help=f"Port to serve on, 0 for any. [default: {_SERVER.port}]")] = None
+
+
+_Json = Annotated[bool, Parameter(name="--json", help="Print JSON, for programs.")]
+
+
+def serve(*, simulator: bool = False, address: Address | None = None, files: Files | None = None) -> int:
+    """Serve the APIs until Ctrl-C (also without a command).
+
+    OpenAI's API is at /v1, Ollama's at /api. You must have logged in before, or
+    use --simulator.
+
+    Parameters
+    ----------
+    simulator
+        Ask a simulated Copilot instead of the real one. Needs no login; answers are made up.
+    """
+    from passenger_trio.cli import serve
+
+    return serve.run(_ready(files, address).config, simulated=simulator)
+
+
+def login(*, no_browser: bool = False, files: Files | None = None) -> int:
+    """Log in to GitHub with a code that you enter on its page.
+
+    Shows the page's address and the code, and waits until you have entered it.
+    Keeps the login and the Copilot token in two files that only you can read.
+
+    Parameters
+    ----------
+    no_browser
+        Do not open the page in a browser; its address is shown either way.
+    """
+    from passenger_trio.cli import login
+
+    return login.run(_ready(files).config, browser=not no_browser)
+
+
+def logout(*, files: Files | None = None) -> int:
+    """Delete the login and the Copilot token from this machine."""
+    from passenger_trio.cli import logout
+
+    return logout.run(_ready(files).config)
+
+
+def refresh_token(*, as_json: _Json = False, files: Files | None = None) -> int:
+    """Fetch a new Copilot token now.
+
+    The server does so by itself in good time. This shows whether the login still
+    works.
+    """
+    from passenger_trio.cli import refresh_token
+
+    return refresh_token.run(_ready(files).config, as_json=as_json)
+
+
+def status(*, as_json: _Json = False, address: Address | None = None, files: Files | None = None) -> int:
+    """Show account, tokens, server and settings.
+
+    Whose login it is, how long the Copilot token lives, whether a server answers
+    on the configured address, and where each setting comes from.
+    The exit code is 3 when nobody is logged in.
+    """
+    from passenger_trio.cli import status
+
+    return status.run(_ready(files, address), as_json=as_json)
+
+
+def models(*, as_json: _Json = False, files: Files | None = None) -> int:
+    """List the models of your account.
+
+    The limits are in tokens: of the whole context, the prompt, the answer. "cost"
+    is premium requests a call. A model whose policy is "disabled" has first to be
+    switched on in your Copilot settings on GitHub.
+    """
+    from passenger_trio.cli import models
+
+    return models.run(_ready(files).config, as_json=as_json)
+
+
+def simulator(
+    *,
+    host: Annotated[str, Parameter(show_default=True)] = "127.0.0.1",
+    port: Annotated[int, Parameter(show_default=True)] = 8090,
+) -> int:
+    """Serve a simulated GitHub and Copilot alone.
+
+    Prints the configuration that points a passenger-trio at it, and how to log in
+    there. `passenger-trio serve --simulator` is both in one.
+
+    Parameters
+    ----------
+    host
+        Address to answer on.
+    port
+        Port to answer on, 0 for any.
+    """
+    from passenger_trio.cli import simulator
+
+    return simulator.run(host, port)
+
+
+def build_cli() -> App:
+    """The whole command line. Calling it returns the exit code, and raises :class:`cyclopts.CycloptsError`."""
+    options = Group("Options")
+    cli = App(
+        name="passenger-trio",
+        help=_ABOUT,
+        help_epilogue=_EPILOGUE,
+        help_flags=["--help", "-h"],
+        version=f"passenger-trio {__version__}",
+        version_flags=["--version", "-V"],
+        help_format="plaintext",
+        group_parameters=options,
+        default_parameter=Parameter(negative="", show_default=False),
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+    cli.default(serve)
+    verbs: tuple[Callable[..., int], ...] = (serve, login, logout, refresh_token, status, models, simulator)
+    for position, verb in enumerate(verbs):
+        cli.command(verb, help_epilogue="", sort_key=position)
+    return cli
+
+
+def dispatch(words: Sequence[str]) -> int:
+    """Do what ``words`` say and return the exit code. Wrong words are told on stderr."""
+    cli = build_cli()
+    try:
+        return cli(verb_first(words, cli)) or Exit.GOOD
+    except CycloptsError as error:
+        verb = "".join(f" {word}" for word in error.command_chain or ())
+        complain(f"{_wrong(error, cli)} `passenger-trio{verb} --help` shows what there is.")
+        return Exit.USAGE
+
+
+def _wrong(error: CycloptsError, cli: App) -> str:
+    """What is wrong with the words, as a sentence."""
+    if not isinstance(error, UnusedCliTokensError) or not error.unused_tokens:
+        return str(error) if str(error).endswith((".", "?")) else f"{error}."
+    word = error.unused_tokens[0]
+    if error.command_chain:
+        return f"`{word}` has no meaning here."
+    close = difflib.get_close_matches(word, list(cli), n=1)
+    return f"There is no command `{word}`." + (f" Did you mean `{close[0]}`?" if close else "")
+
+
+def _ready(files: Files | None, address: Address | None = None) -> Loaded:
+    """The configuration, with the log set up as it says. Raises :class:`~passenger_trio.errors.ConfigError`."""
+    from passenger_trio.cli import logs
+
+    files, address = files or Files(), address or Address()
+    loaded = load(
+        files.config,
+        flags={
+            "tokens.access_token_path": files.access_token_path,
+            "tokens.copilot_token_path": files.copilot_token_path,
+            "server.log_level": files.log_level,
+            "server.host": address.host,
+            "server.port": address.port,
+        },
+    )
+    logs.set_up(loaded.config.server.log_level)
+    return loaded

@@ -1,0 +1,20 @@
+"""``passenger-trio logout``."""
+
+import trio
+
+from passenger_trio.cli.outcome import Exit
+from passenger_trio.config import Config
+from passenger_trio.copilot.store import TokenStore
+
+
+def run(config: Config) -> int:
+    """Delete both token files and say which were there."""
+    store = TokenStore.of(config)
+    gone = trio.run(store.clear)
+    if not gone:
+        print(f"Nobody was logged in: neither {store.access_path} nor {store.copilot_path} exists.")
+        return Exit.GOOD
+    for path in gone:
+        print(f"Deleted {path}")
+    print("GitHub still lists the permission; take it back at https://github.com/settings/apps/authorizations")
+    return Exit.GOOD

@@ -1,0 +1,65 @@
+"""``passenger-trio serve``."""
+
+import functools
+import socket
+import sys
+import tempfile
+
+import msgspec
+import trio
+
+from passenger_trio.cli.outcome import Exit
+from passenger_trio.cli.simulator import pointed_at
+from passenger_trio.config import Config, Tokens
+from passenger_trio.copilot.store import TokenStore
+from passenger_trio.secret import Secret
+from passenger_trio.server import run as server
+from passenger_trio.server.guard import refuse_exposure
+from passenger_trio.simulator import Simulator, serve as serve_simulator
+
+
+def run(config: Config, *, simulated: bool) -> int:
+    """Serve until SIGINT or SIGTERM. Raises as :func:`passenger_trio.server.run.serve` does.
+
+    ``simulated`` puts the simulator in the place of GitHub and Copilot: a free port of its own, logged in, with token
+    files that are deleted at the end.
+    """
+    refuse_exposure(config.server)
+    with server.listen(config.server.host, config.server.port) as sock:
+        if not simulated:
+            trio.run(server.serve, config, sock)
+            return Exit.GOOD
+        with tempfile.TemporaryDirectory(prefix="passenger-trio-") as directory, server.listen("127.0.0.1", 0) as other:
+            tokens = Tokens(f"{directory}/access_token.json", f"{directory}/token.json")
+            config = msgspec.structs.replace(pointed_at(config, server.origin_of(other)), tokens=tokens)
+            companion = functools.partial(_simulate, config, other)
+            trio.run(functools.partial(server.serve, config, sock, companions=[companion], task_status=_Banner()))
+    return Exit.GOOD
+
+
+async def _simulate(
+    config: Config, sock: socket.socket, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+) -> None:
+    simulator = Simulator()
+    await TokenStore.of(config).save_access(Secret(simulator.log_in()))
+    await serve_simulator(simulator, sock, task_status=task_status)
+
+
+class _Banner(trio.TaskStatus[str]):
+    """Says on stderr, once the server answers, that it does not mean what it says."""
+
+    def started(self, value: str | None = None) -> None:
+        """``value`` is the server's origin."""
+        print(banner(value or ""), file=sys.stderr, flush=True)
+
+
+def banner(origin: str) -> str:
+    """What whoever starts a simulated server is to know."""
+    body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}'
+    return (
+        "\nSIMULATED: every answer is made up by passenger-trio itself. No GitHub, no Copilot, no model is asked.\n"
+        f"The server answers on {origin}. Try it:\n\n"
+        f"    curl {origin}/v1/chat/completions -H 'Content-Type: application/json' \\\n"
+        f"        -d '{body}'\n\n"
+        "Ctrl-C stops it.\n"
+    )

@@ -1,0 +1,74 @@
+"""What the verbs that do not stay share: GitHub, the token files, and a Copilot token without a keeper."""
+
+import time
+
+from passenger_trio.config import Config
+from passenger_trio.copilot import protocol
+from passenger_trio.copilot.account import Account
+from passenger_trio.copilot.client import Http, fetcher
+from passenger_trio.copilot.store import SavedToken, TokenStore
+from passenger_trio.copilot.tokens import CopilotToken, end_of, reckon
+from passenger_trio.errors import NotLoggedIn
+from passenger_trio.secret import Secret
+
+
+class Session:
+    """One visit to GitHub, over an ``http`` client that the caller closes."""
+
+    def __init__(self, http: Http, config: Config) -> None:
+        self.fetch = fetcher(http)
+        self.account = Account(self.fetch, config)
+        self.store = TokenStore.of(config)
+
+    async def login(self) -> Secret:
+        """The GitHub token. Raises :class:`~passenger_trio.errors.NotLoggedIn` when there is none."""
+        login = await self.store.read_access()
+        if login is None:
+            raise NotLoggedIn(
+                f"Nobody is logged in: {self.store.access_path} does not exist. Run `passenger-trio login`."
+            )
+        return login
+
+    async def renewed(self) -> SavedToken:
+        """A Copilot token fetched now, whatever is saved, and saved. Raises as the exchange and the store do."""
+        login = await self.login()
+        async with self.store.locked():
+            return await self._exchange(login)
+
+    async def fresh(self) -> SavedToken:
+        """The saved Copilot token if it is still good, else a new one. Raises as :meth:`renewed`."""
+        if (saved := await self._good()) is not None:
+            return saved
+        login = await self.login()
+        async with self.store.locked():
+            return await self._good() or await self._exchange(login)  # another process may have been first
+
+    async def _good(self) -> SavedToken | None:
+        saved = await self.store.read_copilot()
+        return saved if saved is not None and end_of(saved) - time.time() > protocol.RENEW_BEFORE else None
+
+    async def _exchange(self, login: Secret) -> SavedToken:
+        asked = time.time()
+        saved, _ = reckon(await self.account.exchange(login), asked)
+        await self.store.save_copilot(saved)
+        return saved
+
+
+class OneShot:
+    """Tokens for a single call: the saved one, or a new one when that is refused."""
+
+    def __init__(self, session: Session, api_base_url: str) -> None:
+        self._session = session
+        self._api_base_url = api_base_url
+        self._refused = False
+
+    async def current(self) -> CopilotToken:
+        """A live token. Raises as :meth:`Session.renewed`."""
+        saved = await (self._session.renewed() if self._refused else self._session.fresh())
+        base = protocol.api_base(self._api_base_url, saved.envelope())
+        return CopilotToken(Secret(saved.token), end_of(saved), base, saved.sku)
+
+    def doubt(self, token: CopilotToken) -> bool:  # noqa: ARG002 - there is only the one
+        """Copilot has refused the token: the next :meth:`current` fetches another."""
+        self._refused = True
+        return True
