@@ -6,7 +6,7 @@ from typing import Final
 
 import trio
 from hypercorn.typing import ASGISendCallable, ASGISendEvent
-from quart import Response
+from quart import Response, has_request_context, websocket
 from quart.wrappers import Request
 from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -20,6 +20,9 @@ from passenger_trio.server.guard import OPEN_PATHS, Guard
 from passenger_trio.server.requests import PassengerRequest, add_ids, current
 
 logger: Final = logging.getLogger("passenger_trio.server")
+
+FAREWELL: Final = 5.0
+"""Seconds that the end of an answer may take when nobody wants it any more."""
 
 
 class _Connection(TrioASGIHTTPConnection):
@@ -41,7 +44,13 @@ class _Connection(TrioASGIHTTPConnection):
                 status = message["status"]
             elif message["type"] == "http.response.body":
                 complete = not message["more_body"]  # said before it is sent: sending the last part cancels us
-            await send(message)
+            if not complete:
+                await send(message)
+                return
+            # cancelled by its own last part, Hypercorn would neither close nor reuse a connection whose client has
+            # not sent all of its request (refused early), and the next request on it would hang
+            with trio.move_on_after(FAREWELL, shield=True):
+                await send(message)
 
         if not isinstance(request, PassengerRequest):
             raise TypeError("the app's request_class makes another kind of request")
@@ -80,7 +89,7 @@ class PassengerApp(QuartTrio):
 
 def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> QuartTrio:
     """The application, ready to be served."""
-    app = PassengerApp("passenger_trio")
+    app = PassengerApp("passenger_trio", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_mib << 20
     app.config["BODY_TIMEOUT"] = config.body_timeout
     app.config["RESPONSE_TIMEOUT"] = None  # upstream's silence is bounded by its read timeout instead
@@ -95,6 +104,8 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
 
     @app.errorhandler(Exception)
     async def fault(error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction] - registered
+        if not has_request_context():  # a websocket, of which there are none here: clients go on with POST
+            return faults.response(faults.as_ours(error, websocket.path, "GET"), websocket.path)
         here = current()
         ours = faults.as_ours(error, here.path, here.method)
         here.record.error = ours.message

@@ -110,4 +110,5 @@ class Guard:
     def _key_fits(self, authorization: str, api_key: str) -> bool:
         scheme, _, bearer = authorization.partition(" ")
         offered = (bearer if scheme.lower() == "bearer" else "", api_key)
-        return any(hmac.compare_digest(key.strip().encode(), self._key) for key in offered)
+        # Quart reads headers as Latin-1; a key outside of ASCII comes as UTF-8
+        return any(hmac.compare_digest(key.strip().encode("latin-1", "replace"), self._key) for key in offered)

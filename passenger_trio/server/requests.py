@@ -1,5 +1,6 @@
 """A request of ours: its exit stack, its record for the log, and the answers made for it."""
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, cast
@@ -56,5 +57,6 @@ def stream_response(body: AsyncGenerator[bytes], front: Front, *, dropped: Seque
 
 def _name_dropped(answer: Response, dropped: Sequence[str]) -> Response:
     if dropped:
-        answer.headers["X-Passenger-Dropped"] = ", ".join(name.encode("ascii", "replace").decode() for name in dropped)
+        # the names are the client's own: only what a header can hold
+        answer.headers["X-Passenger-Dropped"] = ", ".join(re.sub(r"[^!-+\--~]", "?", name) for name in dropped)
     return answer

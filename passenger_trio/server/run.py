@@ -7,7 +7,6 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-import httpx
 import trio
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.trio import serve as serve_hypercorn  # pyright: ignore[reportUnknownVariableType]
@@ -15,7 +14,7 @@ from hypercorn.trio import serve as serve_hypercorn  # pyright: ignore[reportUnk
 from passenger_trio.config import Config
 from passenger_trio.copilot.account import Account
 from passenger_trio.copilot.catalogue import Catalogue
-from passenger_trio.copilot.client import CopilotClient, fetcher, open_http
+from passenger_trio.copilot.client import CopilotClient, Transport, fetcher, open_http
 from passenger_trio.copilot.store import TokenStore
 from passenger_trio.copilot.tokens import TokenKeeper
 from passenger_trio.errors import PortUnavailable
@@ -35,10 +34,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, proto, _, address = socket.getaddrinfo(
             host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except OSError as error:
-        raise PortUnavailable(
-            f"{host} is no address of this machine: {error.strerror}. Choose another --host."
-        ) from error
+    except (OSError, UnicodeError) as error:  # a name that cannot be one is refused by Python's own encoding of it
+        reason = error.strerror if isinstance(error, OSError) else "it cannot be a name"
+        raise PortUnavailable(f"{host} is no address of this machine: {reason}. Choose another --host.") from error
     sock = socket.socket(family, kind, proto)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -65,7 +63,7 @@ async def serve(
     sock: socket.socket,
     *,
     companions: Sequence[Companion] = (),
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: Transport | None = None,
     handle_signals: bool = True,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -93,11 +91,16 @@ async def serve(
             if handle_signals:
                 await nursery.start(_watch_signals, stop, nursery.cancel_scope)
             app = build_app(config.server, Exchange(client, catalogue), catalogue)
+
+            async def stopped() -> None:
+                await stop.wait()
+                sock.close()  # Hypercorn closes its own copy alone; who comes now is to be refused, not kept waiting
+
             for what, url in (("OpenAI", f"{origin}/v1"), ("Ollama", origin), ("models", f"{origin}/v1/models")):
                 logger.info("%s: %s", what, url)
             _notify("READY=1")
             task_status.started(origin)
-            await serve_hypercorn(app, _hypercorn(config, sock), shutdown_trigger=stop.wait)
+            await serve_hypercorn(app, _hypercorn(config, sock), shutdown_trigger=stopped)
             nursery.cancel_scope.cancel()
 
 

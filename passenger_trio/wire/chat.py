@@ -73,7 +73,7 @@ class Chunk(msgspec.Struct):
     """A ``chat.completion.chunk``. ``choices`` is null on Copilot's side notes, empty on its prompt-filter event."""
 
     id: Text = None
-    object: Text = None
+    object: Text | msgspec.UnsetType = msgspec.UNSET
     created: int | None = None
     model: Text = None
     choices: list[ChunkChoice] | None = None

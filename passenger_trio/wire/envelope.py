@@ -14,10 +14,12 @@ _LIST_DECODER: Final = msgspec.json.Decoder(list[Envelope])
 _ENCODER: Final = msgspec.json.Encoder()
 
 NULL: Final = msgspec.Raw(b"null")
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises. Broken UTF-8 and too deep a nesting come through msgspec as Python's own (measured, 0.22)."""
 
 
 def decode(data: bytes | msgspec.Raw) -> Envelope:
-    """The object in ``data``. Raises :class:`msgspec.DecodeError` when it is not a JSON object."""
+    """The object in ``data``. Raises one of :data:`UNREADABLE` when it is not a JSON object."""
     return _DECODER.decode(data)
 
 

@@ -64,7 +64,7 @@ def _adapt_tools(body: Envelope) -> None:
         return
     try:
         tools = envelope.decode_list(body["tools"])
-    except msgspec.DecodeError:
+    except envelope.UNREADABLE:
         return  # not a list of objects: Copilot's own error says it better
     if not tools:
         del body["tools"]
@@ -81,7 +81,7 @@ def _give_properties(tool: Envelope) -> bool:
     try:
         function = envelope.decode(tool["function"])
         parameters = {} if envelope.is_absent(function, "parameters") else envelope.decode(function["parameters"])
-    except msgspec.DecodeError:
+    except envelope.UNREADABLE:
         return False
     if "properties" in parameters or any(key in parameters for key in ("$ref", "anyOf", "oneOf", "allOf")):
         return False
@@ -94,7 +94,7 @@ def broke(error: msgspec.Raw) -> UpstreamBroke:
     """The in-band ``error`` of a stream as ours: Copilot's words and code."""
     try:
         body = chat.decode_error(error)
-    except msgspec.DecodeError:
+    except envelope.UNREADABLE:
         return UpstreamBroke(f"Copilot broke off: {bytes(error)[:300].decode(errors='replace')}")
     code = None if body.code in {None, ""} else str(body.code)
     return UpstreamBroke(f"Copilot broke off: {body.message or code or 'no reason given'}", code=code)
@@ -125,17 +125,25 @@ class Stream:
     def event(self, event: sse.Event) -> list[HubChunk]:
         """The chunks this event amounts to: none for side notes, one as a rule, two where one must be split."""
         name, data = event
+        if self.done or not data:
+            return []  # nothing counts after [DONE], wherever a read happened to be cut
         if name and name not in {b"message", b"error"}:
             return []  # "event: copilot_errors" and its like speak to Copilot's own editors
         if data == sse.DONE:
             self.done = True
             return []
         try:
+            if b"\n" in data:
+                data = msgspec.json.format(data, indent=-1)  # several lines of data, which fronts could not frame
             view = chat.decode_chunk(data)
-        except msgspec.DecodeError as error:
+        except envelope.UNREADABLE as error:
+            if self.finished:
+                return []  # cut off after the finish: nothing of the answer is missing
             raise UpstreamBroke(f"Copilot sent an event that is no chat completion chunk: {error}") from None
         if isinstance(view.error, msgspec.Raw) and view.error != envelope.NULL:
             raise broke(view.error)
+        if name == b"error":
+            raise broke(msgspec.Raw(data))
         if view.usage is not None:
             self._usage = envelope.decode(data)["usage"]
         if not view.choices:
@@ -143,7 +151,7 @@ class Stream:
         if not self._id:
             self._id = view.id or self._new_id()
         if self._is_plain(view):
-            if view.object is None:
+            if view.object is msgspec.UNSET:
                 data = envelope.prepend(data, _OBJECT_MEMBER)
                 view.object = chat.CHUNK_OBJECT
             return [HubChunk(data, view)]
@@ -175,6 +183,8 @@ class Stream:
     def _is_plain(self, view: chat.Chunk) -> bool:
         """Whether nothing but a missing ``object`` sets this event apart from OpenAI's: nearly all of them."""
         if view.id != self._id or not view.created or not view.model or view.usage is not None:
+            return False
+        if view.object is not msgspec.UNSET and view.object != chat.CHUNK_OBJECT:
             return False
         for choice in view.choices or ():
             delta = choice.delta
@@ -224,7 +234,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         answer = envelope.decode(body)
         choices = envelope.decode_list(answer["choices"])
         views = msgspec.json.decode(answer["choices"], type=list[chat.Choice])
-    except (msgspec.DecodeError, KeyError):
+    except (*envelope.UNREADABLE, KeyError):
         raise UpstreamBroke("Copilot's answer is no chat completion.") from None
     if not choices:
         raise UpstreamBroke("Copilot's answer is empty: it has no choices.")
@@ -243,5 +253,5 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
     data = envelope.encode(answer)
     try:
         return HubReply(data, chat.decode_completion(data))
-    except msgspec.DecodeError as error:
+    except envelope.UNREADABLE as error:
         raise UpstreamBroke(f"Copilot's answer is no chat completion: {error}") from None

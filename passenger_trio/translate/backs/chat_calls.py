@@ -9,10 +9,15 @@ without arguments; Gemini sends a whole call in the chunk that carries the finis
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.wire import chat, envelope
 from passenger_trio.wire.envelope import Envelope
+
+_ENDED_WITH_ERROR: Final = "Copilot broke off: the model ended with an error."
+_CUT: Final = frozenset({"length", "content_filter"})
+"""Finish reasons after which a call without arguments may be one whose arguments never came."""
 
 
 @dataclass(slots=True)
@@ -43,18 +48,23 @@ def clean_choice(state: ChoiceState, index: int, choice: Envelope, view: chat.Ch
     if seen.tool_calls:
         fragments = envelope.decode_list(delta["tool_calls"])
         calls = [_clean_fragment(state, *pair) for pair in zip(fragments, seen.tool_calls, strict=True)]
-    if view.finish_reason == "error":
-        raise UpstreamBroke("Copilot broke off: the model ended with an error.")
-    if view.finish_reason is not None:
+    finish = view.finish_reason
+    if finish == "error":
+        raise UpstreamBroke(_ENDED_WITH_ERROR)
+    if finish is not None and state.finished:
+        choice["finish_reason"] = envelope.NULL
+        finish = None  # once is enough
+    if finish is not None:
         state.finished = True
-        calls += [_fragment(at, "{}") for at in range(len(state.ids)) if at not in state.with_arguments]
+        if finish not in _CUT:
+            calls += [_fragment(at, "{}") for at in range(len(state.ids)) if at not in state.with_arguments]
     choice["index"] = envelope.raw(index)
     if calls:
         delta["tool_calls"] = envelope.raw(calls)
     choice["delta"] = envelope.raw(delta)
-    if view.finish_reason is None:
+    if finish is None:
         return [choice]
-    if state.ids and view.finish_reason == "stop":
+    if state.ids and finish == "stop":
         choice["finish_reason"] = envelope.raw("tool_calls")
     if not calls:
         return [choice]
@@ -126,6 +136,9 @@ def merge(choices: Sequence[Envelope], views: Sequence[chat.Choice]) -> Envelope
 
 def clean_whole(choice: Envelope, position: int) -> Envelope:
     """A choice of a whole answer with everything that OpenAI's clients are strict about."""
+    finish = envelope.value(choice.get("finish_reason", envelope.NULL))
+    if finish == "error":
+        raise UpstreamBroke(_ENDED_WITH_ERROR)
     message = envelope.decode(choice["message"]) if not envelope.is_absent(choice, "message") else {}
     message.pop("padding", None)
     message.setdefault("role", envelope.raw("assistant"))
@@ -136,8 +149,9 @@ def clean_whole(choice: Envelope, position: int) -> Envelope:
                 message["reasoning_content"] = message[name]
     if not envelope.is_absent(message, "tool_calls"):
         calls = envelope.decode_list(message["tool_calls"])
-        message["tool_calls"] = envelope.raw([_clean_call(call, at) for at, call in enumerate(calls)])
-        if calls and bytes(choice.get("finish_reason", envelope.NULL)) in {b'"stop"', b"null"}:
+        cut = finish in _CUT
+        message["tool_calls"] = envelope.raw([_clean_call(call, at, cut=cut) for at, call in enumerate(calls)])
+        if calls and finish in {"stop", None}:
             choice["finish_reason"] = envelope.raw("tool_calls")
     if envelope.is_absent(choice, "finish_reason"):
         raise UpstreamBroke("Copilot's answer is cut off: it has no finish_reason.")
@@ -145,10 +159,10 @@ def clean_whole(choice: Envelope, position: int) -> Envelope:
     return {"index": envelope.raw(position), **{k: v for k, v in choice.items() if k != "index"}}
 
 
-def _clean_call(call: Envelope, at: int) -> Envelope:
+def _clean_call(call: Envelope, at: int, *, cut: bool) -> Envelope:
     function = envelope.decode(call["function"]) if not envelope.is_absent(call, "function") else {}
     if envelope.is_absent(function, "arguments") or bytes(function["arguments"]) == b'""':
-        function["arguments"] = envelope.raw("{}")
+        function["arguments"] = envelope.raw("" if cut else "{}")
     call["function"] = envelope.raw(function)
     call["type"] = call.get("type", envelope.raw("function"))
     if envelope.is_absent(call, "id"):

@@ -17,7 +17,7 @@ def to_call(body: bytes) -> Call:
         raise BadRequest("The request has no body. Send a JSON object with `model` and `messages`.")
     try:
         whole = envelope.decode(body)
-    except msgspec.DecodeError as error:
+    except envelope.UNREADABLE as error:
         raise BadRequest(f"The request body is not a JSON object: {error}") from None
     for required in ("model", "messages"):
         if envelope.is_absent(whole, required):
@@ -28,6 +28,8 @@ def to_call(body: bytes) -> Call:
             )
     try:
         request = chat.decode_request(body)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The request body is not UTF-8: {error}") from None
     except msgspec.DecodeError as error:
         text, _, path = str(error).partition(" - at `$.")
         raise BadRequest(

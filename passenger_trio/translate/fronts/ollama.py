@@ -5,6 +5,7 @@ and streams only when asked.
 """
 
 import datetime
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, cast
 
@@ -102,7 +103,7 @@ def read(body: bytes) -> tuple[ollama.Request, Envelope]:
         raise BadRequest("missing request body")
     try:
         request, whole = ollama.decode_request(body), envelope.decode(body)
-    except msgspec.DecodeError as error:
+    except envelope.UNREADABLE as error:
         raise BadRequest(f"the request cannot be read: {error}") from None
     if not request.model:
         raise BadRequest("model is required", param="model")
@@ -113,7 +114,8 @@ def idle_answer(request: ollama.Request, now_ns: int) -> bytes | None:
     """The answer to a request without messages, which asks to load the model or (``keep_alive: 0``) to unload it."""
     if request.messages:
         return None
-    unload = bytes(request.keep_alive) in {b"0", b'"0"', b'"0s"'}
+    # 0 is also spelt 0.0 (Ollama's own Python client), "0", "0s" and "0m"
+    unload = set(re.findall(rb"[0-9]", bytes(request.keep_alive))) == {b"0"}
     line = Line(request.model, timestamp(now_ns), AnswerMessage("assistant", ""), done=True)
     line.done_reason = "unload" if unload else "load"
     return envelope.encode(line)
@@ -124,6 +126,13 @@ def to_call(request: ollama.Request, whole: Envelope, *, openai_shaped: bool = F
 
     Raises :class:`~passenger_trio.errors.BadRequest` that names what cannot be said.
     """
+    try:
+        return _convert(request, whole, openai_shaped=openai_shaped)
+    except envelope.UNREADABLE as error:  # inside what was taken over raw: parts of messages, options
+        raise BadRequest(f"the request cannot be read: {error}") from None
+
+
+def _convert(request: ollama.Request, whole: Envelope, *, openai_shaped: bool) -> Call:
     hub: Envelope = {}
     dropped: list[str] = []
     for name, value in whole.items():
@@ -319,12 +328,14 @@ def from_hub(reply: HubReply, model: str, when: Moments, *, think: bool = True) 
 
 def _answer_call(index: int, call_id: str, name: str, arguments: str) -> AnswerToolCall:
     """Raises :class:`~passenger_trio.errors.UpstreamBroke` when the model's arguments are no object (cut, say)."""
-    text = arguments.strip() or "{}"
     try:
-        envelope.decode(text.encode())
-    except msgspec.DecodeError:
-        raise UpstreamBroke(f"The model called `{name}` with arguments that are no JSON object: {text[:200]}") from None
-    return AnswerToolCall(call_id, ollama.AnswerFunction(index, name, msgspec.Raw(text.encode())))
+        envelope.decode(arguments.encode())
+        line = msgspec.json.format(arguments.encode(), indent=-1)  # models indent, and a line must stay a line
+    except envelope.UNREADABLE:
+        raise UpstreamBroke(
+            f"The model called `{name}` with arguments that are no JSON object: {arguments[:200]}"
+        ) from None
+    return AnswerToolCall(call_id, ollama.AnswerFunction(index, name, msgspec.Raw(line)))
 
 
 def _finish(line: Line, reason: str | None, usage: chat.Usage | None, when: Moments) -> None:
