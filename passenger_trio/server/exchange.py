@@ -6,15 +6,16 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from passenger_trio.copilot import protocol
 from passenger_trio.copilot.catalogue import Catalogue
 from passenger_trio.copilot.client import CopilotClient, Reply
-from passenger_trio.errors import PassengerError, UpstreamBroke
+from passenger_trio.errors import BadRequest, PassengerError, UpstreamBroke
 from passenger_trio.translate.backs import chat as chat_back
 from passenger_trio.wire import sse
-from passenger_trio.wire.chat import Call, HubChunk, HubReply, Usage
+from passenger_trio.wire.chat import Call, HubChunk, HubReply, Usage, Written
+from passenger_trio.wire.models import Model
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
@@ -51,6 +52,42 @@ class Record:
     error: str = ""
 
 
+class BackModule(Protocol):
+    """A module of :mod:`passenger_trio.translate.backs`."""
+
+    PATH: str
+
+    def request(self, call: Call, model: Model) -> Written: ...
+    def reply(self, body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply: ...
+    def Stream(self, model: str, *, created: int, new_id: Callable[[], str]) -> Back: ...  # noqa: N802 - a class there
+
+
+BACKS: Final[tuple[BackModule, ...]] = (chat_back,)
+"""In the order of preference for a client that speaks the hub's dialect or one that is translated to it."""
+
+
+def back_for(model: Model) -> BackModule:
+    """The back for the endpoint on which ``model`` answers. Raises :class:`~passenger_trio.errors.BadRequest`."""
+    for back in BACKS:
+        if back.PATH in model.endpoints:
+            return back
+    raise BadRequest(
+        f"The model `{model.id}` does not chat: Copilot serves it on {', '.join(model.endpoints) or 'no endpoint'}.",
+        code="unsupported_model",
+        param="model",
+    )
+
+
+class Opened(NamedTuple):
+    """An answer that has begun: who gives it, and how it is to be read."""
+
+    reply: Reply
+    model: Model
+    back: BackModule
+    call: Call
+    dropped: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """Sends calls and returns answers. ``now`` gives unix seconds, ``new_id`` an id for an answer that has none."""
@@ -60,47 +97,50 @@ class Exchange:
     now: Callable[[], float] = time.time
     new_id: Callable[[], str] = lambda: f"chatcmpl-{uuid.uuid4().hex}"
 
-    async def open(self, call: Call, stack: AsyncExitStack, record: Record, initiator: str | None) -> tuple[Reply, str]:
-        """Send ``call``; the reply whose headers have come, and the id of the model it went to.
+    async def open(self, call: Call, stack: AsyncExitStack, record: Record, initiator: str | None) -> Opened:
+        """Send ``call`` and wait for the headers of the reply.
 
         ``stack`` closes the reply, ``initiator`` is the client's own ``X-Initiator``. Raises what
-        :meth:`CopilotClient.send` raises.
+        :func:`back_for`, the back's ``request`` and :meth:`CopilotClient.send` raise.
         """
-        record.model = model = await self._model_id(call.model)
+        model = await self._model(call.model)
+        record.model = model.id
+        back = back_for(model)
+        written = back.request(call, model)
         headers = protocol.call_headers(
             initiator=protocol.initiator(call.request.messages, initiator),
             vision=protocol.has_picture(call.request.messages),
             request_id=record.request_id,
         )
-        body = chat_back.request(call, model)
-        reply = await self.client.send("POST", protocol.CHAT_COMPLETIONS, headers, body, stack)
+        headers += [*written.headers, *(model.request_headers or {}).items()]
+        reply = await self.client.send("POST", back.PATH, headers, written.body, stack)
         record.upstream_id = reply.headers.get("x-github-request-id", "")
-        return reply, model
+        return Opened(reply, model, back, call, (*call.dropped, *written.dropped))
 
-    async def _model_id(self, name: str) -> str:
-        """The id of the model meant by ``name``; an unknown one is passed on: Copilot knows more than it lists."""
+    async def _model(self, name: str) -> Model:
+        """The model meant by ``name``; an unknown one is passed on: Copilot knows more than it lists."""
         try:
             model = await self.catalogue.find(name)
         except PassengerError:
             model = None  # no list to look in; Copilot will say what it thinks of the name
-        return model.id if model is not None else name.removesuffix(":latest")
+        return model or Model(id=name.removesuffix(":latest"))
 
-    async def whole(self, reply: Reply, call: Call, model: str, record: Record) -> HubReply:
+    async def whole(self, opened: Opened, record: Record) -> HubReply:
         """The answer to a call that does not stream."""
-        body = await reply.whole()
-        answer = chat_back.reply(body, call, model, created=int(self.now()), new_id=self.new_id)
+        body = await opened.reply.whole()
+        answer = opened.back.reply(body, opened.call, opened.model.id, created=int(self.now()), new_id=self.new_id)
         record.usage = answer.view.usage
         return answer
 
-    def stream(self, reply: Reply, model: str, front: Front, record: Record) -> AsyncGenerator[bytes]:
+    def stream(self, opened: Opened, front: Front, record: Record) -> AsyncGenerator[bytes]:
         """The answer to a call that streams, as bytes for the client."""
-        if not reply.is_stream:
+        if not opened.reply.is_stream:
             raise UpstreamBroke(
-                f"Copilot answered a streaming call with {reply.headers.get('content-type', 'no type')} instead of a "
-                "stream; ask without `stream`."
+                f"Copilot answered a streaming call with {opened.reply.headers.get('content-type', 'no type')} instead "
+                "of a stream; ask without `stream`."
             )
-        back = chat_back.Stream(model, created=int(self.now()), new_id=self.new_id)
-        return relay(reply, back, front, record)
+        back = opened.back.Stream(opened.model.id, created=int(self.now()), new_id=self.new_id)
+        return relay(opened.reply, back, front, record)
 
 
 async def relay(reply: Reply, back: Back, front: Front, record: Record) -> AsyncGenerator[bytes]:

@@ -29,17 +29,17 @@ def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
         if (idle := ollama.idle_answer(asked, started)) is not None:
             return json_response(idle, content_type=JSON)
         call = ollama.to_call(asked, whole, openai_shaped=openai_shaped)
-        reply, model = await exchange.open(call, request.exit_stack, request.record, request.headers.get("X-Initiator"))
+        opened = await exchange.open(call, request.exit_stack, request.record, request.headers.get("X-Initiator"))
         think = asked.think is not False
         if call.stream:
             front = ollama.Stream(call.model, clock=time.time_ns, started=started, think=think)
-            body = exchange.stream(reply, model, front, request.record)
-            return stream_response(body, front, dropped=call.dropped)
+            body = exchange.stream(opened, front, request.record)
+            return stream_response(body, front, dropped=opened.dropped)
         first = time.time_ns()
-        hub = await exchange.whole(reply, call, model, request.record)
+        hub = await exchange.whole(opened, request.record)
         when = ollama.Moments(started, first, time.time_ns())
         written = ollama.from_hub(hub, call.model, when, think=think)
-        return json_response(written, content_type=JSON, dropped=call.dropped)
+        return json_response(written, content_type=JSON, dropped=opened.dropped)
 
     @pages.post("/api/chat")
     async def chat() -> Response:

@@ -19,12 +19,12 @@ def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
     async def chat_completions() -> Response:
         request = current()
         call = chat.to_call(await read_body(request))
-        reply, model = await exchange.open(call, request.exit_stack, request.record, request.headers.get("X-Initiator"))
+        opened = await exchange.open(call, request.exit_stack, request.record, request.headers.get("X-Initiator"))
         if call.stream:
             front = chat.Stream(include_usage=call.include_usage)
-            return stream_response(exchange.stream(reply, model, front, request.record), front)
-        answer = await exchange.whole(reply, call, model, request.record)
-        return json_response(chat.from_hub(answer))
+            return stream_response(exchange.stream(opened, front, request.record), front, dropped=opened.dropped)
+        answer = await exchange.whole(opened, request.record)
+        return json_response(chat.from_hub(answer), dropped=opened.dropped)
 
     @pages.get("/v1/models")
     @pages.get("/models")

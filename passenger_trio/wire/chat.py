@@ -42,6 +42,7 @@ class Delta(msgspec.Struct):
     tool_calls: list[ToolCall] | None = None
     reasoning_content: Text = None
     reasoning_text: Text = None
+    reasoning_opaque: Text = None
     cot_summary: Text = None
     padding: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
@@ -101,6 +102,7 @@ class Message(msgspec.Struct):
     refusal: Text = None
     tool_calls: list[ToolCall] | None = None
     reasoning_content: Text = None
+    reasoning_opaque: Text = None
 
 
 class Choice(msgspec.Struct):
@@ -189,6 +191,16 @@ class Call(NamedTuple):
         """Whether the client asked for a chunk of usage at the end of the stream."""
         options = self.request.stream_options
         return options is not None and bool(options.include_usage)
+
+
+class Written(NamedTuple):
+    """A call as a back has written it: the body to send, headers that its endpoint wants beside the usual ones, and the
+    names of the hub's fields that the endpoint has no place for and a client can live without.
+    """
+
+    body: bytes
+    dropped: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 CHUNK_OBJECT: Final = "chat.completion.chunk"

@@ -12,23 +12,27 @@ import msgspec
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.translate.backs import chat_calls
 from passenger_trio.wire import chat, envelope, sse
-from passenger_trio.wire.chat import Call, HubChunk, HubReply
+from passenger_trio.wire.chat import Call, HubChunk, HubReply, Written
 from passenger_trio.wire.envelope import Envelope
+from passenger_trio.wire.models import Model
 
 _OBJECT_MEMBER: Final = b'"object":"chat.completion.chunk",'
 
 
-def request(call: Call, model: str) -> bytes:
-    """The body to send for ``call`` to the model whose id is ``model``.
+PATH: Final = "/chat/completions"
+
+
+def request(call: Call, model: Model) -> Written:
+    """What to send for ``call`` to ``model``.
 
     Everything the client wrote is passed on but for what Copilot does not take (each in a function below).
     """
     # an explicit null means "not given" to OpenAI; other vendors behind Copilot's route check types
     body = {key: value for key, value in call.envelope.items() if value != envelope.NULL}
-    body["model"] = envelope.raw(model)
+    body["model"] = envelope.raw(model.id)
     _adapt_messages(body, call)
     _adapt_tools(body)
-    return envelope.encode(body)
+    return Written(envelope.encode(body))
 
 
 def _adapt_messages(body: Envelope, call: Call) -> None:
