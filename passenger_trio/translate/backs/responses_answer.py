@@ -1,0 +1,383 @@
+"""What ``/responses`` answers, whole and streamed, as the hub has it.
+
+Facts (protocol, recorded unless said otherwise): ids change with every event, and so does ``encrypted_content``, of
+which the last counts; a stream ends with ``response.completed`` and no ``[DONE]``; ``copilot_usage`` stands beside
+``response``. What was never streamed is taken from the ``.done`` events and at last from ``response.completed``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
+
+import msgspec
+
+from passenger_trio.errors import UpstreamBroke
+from passenger_trio.translate.backs import chat as chat_back
+from passenger_trio.wire import chat, envelope, responses, sse
+from passenger_trio.wire.chat import Call, HubChunk, HubReply
+from passenger_trio.wire.responses import CALLS, Event, Item, Response
+
+_Field = Literal["content", "refusal", "reasoning_content"]
+_SUMMARY_BREAK: Final = "\n\n"
+
+
+def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply:  # noqa: ARG001 - the signature of every back
+    """A whole answer. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none, or none that is whole."""
+    try:
+        response = responses.decode_response(body)
+        items = responses.read_items(response.output or ())
+    except envelope.UNREADABLE as error:
+        raise UpstreamBroke(f"Copilot's answer is no response: {error}") from None
+    if response.error != envelope.NULL or response.status == "failed":
+        raise _failure(response)
+    if response.status not in {"completed", "incomplete"}:
+        raise UpstreamBroke(f"Copilot's answer is not finished (status: {response.status}).")
+    calls = [item for item in items if item.type in CALLS]
+    finish = _finish(response, calls)
+    answer: dict[str, object] = {
+        "id": new_id(),
+        "object": chat.COMPLETION_OBJECT,
+        "created": int(response.created_at or created),
+        "model": response.model or model,
+        "choices": [{"index": 0, "message": _message(items, calls, finish), "finish_reason": finish}],
+    }
+    if response.usage is not None:
+        answer["usage"] = _usage(response.usage)
+    if response.copilot_usage != envelope.NULL:
+        answer["copilot_usage"] = response.copilot_usage
+    data = envelope.encode(answer)
+    return HubReply(data, chat.decode_completion(data))
+
+
+def _failure(response: Response) -> UpstreamBroke:
+    return chat_back.broke(msgspec.Raw(b"{}") if response.error == envelope.NULL else response.error)
+
+
+def _message(items: Sequence[Item], calls: Sequence[Item], finish: chat.FinishReason) -> dict[str, object]:
+    said = [piece for item in items for piece in _pieces(item)]
+    texts = [text for field, _, text in said if field == "content"]
+    refusals = [text for field, _, text in said if field == "refusal"]
+    reasoning = [text for field, _, text in said if field == "reasoning_content"]
+    message: dict[str, object] = {
+        "role": "assistant",
+        "content": None if not texts and (calls or refusals) else "".join(texts),
+    }
+    if refusals:
+        message["refusal"] = "".join(refusals)
+    if reasoning:
+        message["reasoning_content"] = _SUMMARY_BREAK.join(reasoning)
+    if opaque := _opaque(items):
+        message["reasoning_opaque"] = opaque
+    if calls:
+        message["tool_calls"] = [_whole_call(item, at, finish) for at, item in enumerate(calls)]
+    return message
+
+
+def _pieces(item: Item) -> list[tuple[_Field, int, str]]:
+    """What an item says in words: the hub's field, the number of the part, and the words."""
+    pieces: list[tuple[_Field, int, str]] = []
+    if item.type == "reasoning":
+        return [("reasoning_content", at, part.text) for at, part in enumerate(item.summary or ()) if part.text]
+    for at, part in enumerate(item.content or ()):
+        if part.type == "output_text" and part.text:
+            pieces.append(("content", at, part.text))
+        elif part.type == "refusal" and part.refusal:
+            pieces.append(("refusal", at, part.refusal))
+    return pieces
+
+
+def _opaque(items: Sequence[Item]) -> str:
+    """The reasoning items as the string ``reasoning_opaque``, from which ``responses_input.py`` makes them again."""
+    kept = [
+        {
+            "type": "reasoning",
+            "encrypted_content": item.encrypted_content,
+            "summary": [{"type": part.type or "summary_text", "text": part.text} for part in item.summary or ()],
+        }
+        for item in items
+        if item.type == "reasoning" and item.encrypted_content
+    ]
+    return envelope.encode(kept).decode() if kept else ""
+
+
+def _call_id(item: Item, position: int) -> str:
+    return item.call_id or f"call_{position}"
+
+
+def _whole_call(item: Item, at: int, finish: chat.FinishReason) -> dict[str, object]:
+    call = {"id": _call_id(item, at), **_call_body(item.type, item.name or "", item.input or "")}
+    if item.type == "function_call":
+        arguments = item.arguments or ("{}" if finish == "tool_calls" else "")
+        call["function"] = {"name": item.name or "", "arguments": arguments}
+    return call
+
+
+def _call_body(kind: str | None, name: str, text: str) -> dict[str, object]:
+    if kind == "custom_tool_call":
+        return {"type": "custom", "custom": {"name": name, "input": text}}
+    return {"type": "function", "function": {"name": name, "arguments": text}}
+
+
+def _finish(response: Response, calls: Sequence[object]) -> chat.FinishReason:
+    if response.status == "incomplete":
+        details = response.incomplete_details or responses.IncompleteDetails()
+        return "content_filter" if details.reason == "content_filter" else "length"
+    return "tool_calls" if calls else "stop"
+
+
+def _usage(usage: responses.Usage) -> dict[str, object]:
+    read, written = usage.input_tokens or 0, usage.output_tokens or 0
+    counted: dict[str, object] = {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": usage.total_tokens or read + written,
+    }
+    if usage.input_tokens_details is not None:
+        counted["prompt_tokens_details"] = {"cached_tokens": usage.input_tokens_details.cached_tokens or 0}
+    if usage.output_tokens_details is not None:
+        counted["completion_tokens_details"] = {"reasoning_tokens": usage.output_tokens_details.reasoning_tokens or 0}
+    return counted
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    """A call that has begun: its number among the calls, and whether any of its arguments have been sent."""
+
+    at: int
+    call_id: str
+    custom: bool
+    sent: bool = False
+
+
+class Stream:
+    """Copilot's Responses stream as clean hub chunks (see :class:`~passenger_trio.wire.chat.HubChunk`).
+
+    ``model`` and ``created`` (unix seconds) stand in where the stream names none; the id is always ``new_id``'s. Every
+    method may raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
+    """
+
+    def __init__(self, model: str, *, created: int, new_id: Callable[[], str]) -> None:
+        self._model = model
+        self._created = created
+        self._new_id = new_id
+        self._head = b""
+        self._out: list[HubChunk] = []
+        self._sent: set[tuple[_Field, int, int]] = set()
+        self._calls: dict[int, _OpenCall] = {}
+        self._reasoning: dict[int, Item] = {}
+        self._usage: responses.Usage | None = None
+        self.done = False
+        """Whether the answer has been completed; nothing that follows counts."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of the answer can be missing any more."""
+        return self.done
+
+    def event(self, event: sse.Event) -> list[HubChunk]:
+        """The chunks this event amounts to: none as a rule for what only repeats, one for each new piece."""
+        name, data = event
+        if self.done or not data or data == sse.DONE:
+            return []
+        named = "" if name == b"message" else name.decode(errors="replace")
+        try:
+            if b"\n" in data:
+                data = msgspec.json.format(data, indent=-1)  # what is copied from it must stay one line for fronts
+            view = responses.decode_event(data)
+        except envelope.UNREADABLE as error:
+            if self._is_foreign(data, named):
+                return []
+            raise UpstreamBroke(f"Copilot sent an event that is no response event: {error}") from None
+        kind = view.type = view.type or named
+        if kind == "error" or (not kind and view.error != envelope.NULL):
+            raise chat_back.broke(view.error if view.error != envelope.NULL else msgspec.Raw(data))
+        reader = self._readers.get(kind)
+        if reader is None:
+            return []
+        self._out = []
+        try:
+            reader(self, view)
+        except envelope.UNREADABLE as error:
+            raise UpstreamBroke(f"Copilot sent an item that cannot be read: {error}") from None
+        return self._out
+
+    def end(self) -> list[HubChunk]:
+        """The last chunk, that of usage. Raises when nobody knows what is missing: the answer was never completed."""
+        if not self.done:
+            raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no response.completed).")
+        if self._usage is None:
+            return []
+        data = self._head + b'[],"usage":' + envelope.encode(_usage(self._usage)) + b"}"
+        return [HubChunk(data, chat.decode_chunk(data))]
+
+    @classmethod
+    def _is_foreign(cls, data: bytes, named: str) -> bool:
+        """Whether ``data`` is an event of a type that is not read, whose fields may be of any kind."""
+        try:
+            kind = responses.decode_kind(data).type or named
+        except envelope.UNREADABLE:
+            kind = named
+        return bool(kind) and kind != "error" and kind not in cls._readers
+
+    def _emit(self, delta: dict[str, object], tail: bytes = b',"finish_reason":null}]}') -> None:
+        if not self._head:
+            head = {
+                "id": self._new_id(),
+                "object": chat.CHUNK_OBJECT,
+                "created": self._created,
+                "model": self._model,
+            }
+            self._head = envelope.encode(head)[:-1] + b',"choices":'
+            delta = {"role": "assistant", **delta}
+        data = self._head + b'[{"index":0,"delta":' + envelope.encode(delta) + tail
+        self._out.append(HubChunk(data, chat.decode_chunk(data)))
+
+    def _note(self, view: Event) -> None:
+        response = view.response or Response()
+        self._model = response.model or self._model
+        self._created = int(response.created_at or self._created)
+
+    # Words
+
+    def _say(self, field: _Field, index: int, part: int, text: str | None) -> None:
+        """A piece of text or reasoning. Summaries are told apart by a blank line, as in a whole answer."""
+        if not text:
+            return
+        if (field, index, part) not in self._sent:
+            if field == "reasoning_content" and any(sent[0] == field for sent in self._sent):
+                text = _SUMMARY_BREAK + text
+            self._sent.add((field, index, part))
+        self._emit({field: text})
+
+    def _say_rest(self, field: _Field, index: int, part: int, text: str | None) -> None:
+        """The whole text of a part, of which no piece may have been streamed."""
+        if (field, index, part) not in self._sent:
+            self._say(field, index, part, text)
+
+    def _text_delta(self, view: Event) -> None:
+        self._say("content", view.output_index, view.content_index, view.delta)
+
+    def _text_done(self, view: Event) -> None:
+        self._say_rest("content", view.output_index, view.content_index, view.text)
+
+    def _refusal_delta(self, view: Event) -> None:
+        self._say("refusal", view.output_index, view.content_index, view.delta)
+
+    def _refusal_done(self, view: Event) -> None:
+        self._say_rest("refusal", view.output_index, view.content_index, view.refusal)
+
+    def _summary_delta(self, view: Event) -> None:
+        self._say("reasoning_content", view.output_index, view.summary_index, view.delta)
+
+    def _summary_done(self, view: Event) -> None:
+        self._say_rest("reasoning_content", view.output_index, view.summary_index, view.text)
+
+    # Calls
+
+    def _begin(self, index: int, item: Item) -> _OpenCall:
+        """The call at ``index``, whose first fragment is sent unless it has been."""
+        if index not in self._calls:
+            call = _OpenCall(len(self._calls), _call_id(item, index), item.type == "custom_tool_call")
+            self._calls[index] = call
+            first = {"index": call.at, "id": call.call_id, **_call_body(item.type, item.name or "", "")}
+            self._emit({"tool_calls": [first]})
+        return self._calls[index]
+
+    def _arguments(self, call: _OpenCall, text: str | None) -> None:
+        if text:
+            call.sent = True
+            piece = {"custom": {"input": text}} if call.custom else {"function": {"arguments": text}}
+            self._emit({"tool_calls": [{"index": call.at, **piece}]})
+
+    def _arguments_delta(self, view: Event) -> None:
+        call = self._calls.get(view.output_index)
+        if call is not None:  # one that never began is sent whole when its item is done
+            self._arguments(call, view.delta)
+
+    def _arguments_done(self, view: Event) -> None:
+        call = self._calls.get(view.output_index)
+        if call is not None and not call.sent:
+            self._arguments(call, view.arguments or view.input)
+
+    # Items and the end
+
+    def _item_added(self, view: Event) -> None:
+        for item in responses.read_items([view.item]):
+            if item.type in CALLS:
+                self._begin(view.output_index, item)
+
+    def _item_done(self, view: Event) -> None:
+        for item in responses.read_items([view.item]):
+            self._finish_item(view.output_index, item)
+
+    def _finish_item(self, index: int, item: Item) -> None:
+        if item.type in CALLS:
+            call = self._begin(index, item)
+            if not call.sent:
+                self._arguments(call, item.arguments or item.input)
+        elif item.type == "reasoning":
+            self._reasoning[index] = item
+        for field, part, text in _pieces(item):
+            self._say_rest(field, index, part, text)
+
+    def _completed(self, view: Event) -> None:
+        response = view.response or Response()
+        if not self._head:
+            self._note(view)
+        items = responses.read_items(response.output or ())
+        self._send_unstreamed(items)
+        response.status = "incomplete" if view.type == "response.incomplete" else "completed"
+        finish = _finish(response, list(self._calls))
+        if finish == "tool_calls":
+            for call in self._calls.values():
+                if not call.sent and not call.custom:
+                    self._arguments(call, "{}")
+        if opaque := _opaque(items) or _opaque([item for _, item in sorted(self._reasoning.items())]):
+            self._emit({"reasoning_opaque": opaque})
+        usage = view.copilot_usage
+        beside = b"" if usage == envelope.NULL else b',"copilot_usage":' + bytes(usage)
+        self._emit({}, b',"finish_reason":"' + finish.encode() + b'"}]' + beside + b"}")
+        self._usage = response.usage
+        self.done = True
+
+    def _send_unstreamed(self, items: Sequence[Item]) -> None:
+        """What the completed answer holds and the stream did not.
+
+        Calls are known by their ``call_id``, words by their order: items may have been left out of ``output``, and then
+        its positions are not those of the stream.
+        """
+        words = {index for field, index, _ in self._sent if field != "reasoning_content"}
+        known = {"message": len(words), "reasoning": len({index for _, index, _ in self._sent} - words)}
+        places = {call.call_id: index for index, call in self._calls.items()}
+        for at, item in enumerate(items):
+            kind = item.type or ""
+            if kind in CALLS:
+                self._finish_item(places.get(_call_id(item, at), -1 - at), item)
+            elif _pieces(item):
+                if known[kind]:
+                    known[kind] -= 1
+                else:
+                    self._finish_item(-1 - at, item)
+
+    def _failed(self, view: Event) -> None:
+        raise _failure(view.response or Response())
+
+    _readers: ClassVar[dict[str, Callable[["Stream", Event], None]]] = {
+        "response.created": _note,
+        "response.in_progress": _note,
+        "response.output_text.delta": _text_delta,
+        "response.output_text.done": _text_done,
+        "response.refusal.delta": _refusal_delta,
+        "response.refusal.done": _refusal_done,
+        "response.reasoning_summary_text.delta": _summary_delta,
+        "response.reasoning_summary_text.done": _summary_done,
+        "response.function_call_arguments.delta": _arguments_delta,
+        "response.function_call_arguments.done": _arguments_done,
+        "response.custom_tool_call_input.delta": _arguments_delta,
+        "response.custom_tool_call_input.done": _arguments_done,
+        "response.output_item.added": _item_added,
+        "response.output_item.done": _item_done,
+        "response.completed": _completed,
+        "response.incomplete": _completed,
+        "response.failed": _failed,
+    }
