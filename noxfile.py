@@ -125,4 +125,4 @@ def live(session: nox.Session) -> None:
     """A few tests against the real Copilot with your own login; costs a little quota, asks first, never runs in CI."""
     session.install(*groups("conformance"))
     install_wheel(session)
-    session.run("python", "contrib/live.py", *session.posargs)
+    session.run("python", "tests/conformance/live.py", *session.posargs)

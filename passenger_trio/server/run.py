@@ -4,11 +4,13 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import trio
 from hypercorn.config import Config as HypercornConfig
+from hypercorn.logging import Logger as HypercornLogger
 from hypercorn.trio import serve as serve_hypercorn  # pyright: ignore[reportUnknownVariableType]
 
 from passenger_trio.config import Config
@@ -112,8 +114,24 @@ def _hypercorn(config: Config, sock: socket.socket) -> HypercornConfig:
     hypercorn.keep_alive_max_requests = 1_000_000
     hypercorn.include_server_header = False
     hypercorn.accesslog = None
+    hypercorn.logger_class = _HypercornLogger
     hypercorn.errorlog = logging.getLogger("hypercorn.error")
     return hypercorn
+
+
+class _HypercornLogger(HypercornLogger):
+    """Hypercorn's own, but for one traceback that means nothing.
+
+    Hypercorn says goodbye on a connection while it is still writing to it when a client leaves at just that moment.
+    """
+
+    async def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
+        try:
+            raise sys.exception() or RuntimeError(message)  # noqa: TRY301 - to be taken apart
+        except* (trio.BusyResourceError, trio.Cancelled):
+            pass
+        except* BaseException:  # noqa: BLE001 - it is only logged
+            await super().exception(message, *args, **kwargs)
 
 
 async def _watch_signals(
