@@ -97,7 +97,7 @@ def docs(session: nox.Session) -> None:
     session.install(*groups("test"))
     install_wheel(session)
     if shutil.which("systemd-analyze") is not None:
-        runtime = {"XDG_RUNTIME_DIR": session.create_tmp()}
+        runtime = {"XDG_RUNTIME_DIR": str(Path(session.create_tmp()).resolve())}
         command = ["systemd-analyze", "verify", "--user", "--man=no", "contrib/systemd/passenger-trio.service"]
         faults = session.run(*command, env=runtime, external=True, silent=True)
         if faults:  # it says what it does not know and ends well
