@@ -97,7 +97,7 @@ def docs(session: nox.Session) -> None:
     session.install(*groups("test"))
     install_wheel(session)
     if shutil.which("systemd-analyze") is not None:
-        runtime = {"XDG_RUNTIME_DIR": session.create_tmp()}
+        runtime = {"XDG_RUNTIME_DIR": str(Path(session.create_tmp()).resolve())}
         command = ["systemd-analyze", "verify", "--user", "--man=no", "contrib/systemd/passenger-trio.service"]
         faults = session.run(*command, env=runtime, external=True, silent=True)
         if faults:  # it says what it does not know and ends well
@@ -125,4 +125,4 @@ def live(session: nox.Session) -> None:
     """A few tests against the real Copilot with your own login; costs a little quota, asks first, never runs in CI."""
     session.install(*groups("conformance"))
     install_wheel(session)
-    session.run("python", "contrib/live.py", *session.posargs)
+    session.run("python", "tests/conformance/live.py", *session.posargs)

@@ -78,9 +78,10 @@ class NotFound(BadRequest):
 
 
 class MethodNotAllowed(BadRequest):
-    """The route exists, the method does not."""
+    """The route exists, the method does not; ``allowed`` are those that do."""
 
     status = 405
+    allowed: tuple[str, ...] = ()
 
 
 class TooLarge(BadRequest):

@@ -1,6 +1,9 @@
 """What every test stands on: no user's files, no user's environment, no network but this machine's own."""
 
+import logging
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +28,33 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith("PASSENGER_TRIO_") or name.upper() in _PROXIES or name == "NOTIFY_SOCKET":
             monkeypatch.delenv(name)
     return directory
+
+
+_SECRETS = re.compile(r"gh[a-z]_[A-Za-z0-9]{30,}|tid=[0-9a-f]{32}")
+
+
+class _Listener(logging.Handler):
+    """Keeps whatever looks like a token of GitHub's or Copilot's in what is logged, tracebacks included."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard += _SECRETS.findall(logging.Formatter().format(record))
+
+
+@pytest.fixture(autouse=True)
+def log_without_secrets(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test runs with the house's loggers and those under it at debug level, and none may write a token."""
+    listener = _Listener()
+    loggers = [logging.getLogger(name) for name in ("passenger_trio", "httpx", "httpcore", "hypercorn", "quart.app")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(listener)
+        logger.setLevel(logging.DEBUG)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.removeHandler(listener)
+        logger.setLevel(level)
+    assert listener.heard == [], f"{request.node.name} logged a token"

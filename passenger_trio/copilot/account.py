@@ -3,15 +3,13 @@
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
-
 from passenger_trio.config import Config
 from passenger_trio.copilot import protocol
 from passenger_trio.copilot.client import Fetch
 from passenger_trio.copilot.tokens import Exchanged
 from passenger_trio.errors import AccountRefused, PassengerError, UpstreamBroke
 from passenger_trio.secret import Secret
-from passenger_trio.wire import github
+from passenger_trio.wire import envelope, github
 
 _INTERNAL: Final = "/copilot_internal/"
 
@@ -38,7 +36,7 @@ class Account:
             raise protocol.token_refusal(answer.status, answer.headers, answer.body)
         try:
             token = github.decode_envelope(answer.body)
-        except msgspec.DecodeError:
+        except envelope.UNREADABLE:
             raise UpstreamBroke("GitHub's answer to the token exchange cannot be read.") from None
         if token.chat_enabled is False:
             raise AccountRefused(
@@ -53,7 +51,7 @@ class Account:
             try:
                 answer = await self._fetch("GET", url, self._authorized(login))
                 user = github.decode_user(answer.body) if answer.status == 200 else None
-            except (PassengerError, msgspec.DecodeError):
+            except (PassengerError, *envelope.UNREADABLE):
                 continue
             if user is not None and user.login:
                 return user

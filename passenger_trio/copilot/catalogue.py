@@ -13,7 +13,7 @@ from passenger_trio.copilot import protocol
 from passenger_trio.copilot.client import CopilotClient, Fetch, is_own_host
 from passenger_trio.copilot.tokens import Tokens
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused
-from passenger_trio.wire import models
+from passenger_trio.wire import envelope, models
 from passenger_trio.wire.models import Capabilities, Limits, Model, Supports
 
 logger: Final = logging.getLogger("passenger_trio.copilot")
@@ -48,7 +48,7 @@ def parse(body: bytes) -> list[Model]:
                 found = [_of_models_dev(entry) for entry in provider.models.values()]
             else:
                 raise UpstreamBroke("The list of models has none of the known shapes; check github.copilot_models_url.")
-    except msgspec.DecodeError as error:
+    except envelope.UNREADABLE as error:
         raise UpstreamBroke(f"The list of models cannot be read: {error}") from None
     unique: dict[str, Model] = {}
     for model in found:
@@ -63,7 +63,7 @@ def _entries(raw: list[msgspec.Raw]) -> list[Model]:
             model = models.decode_model(entry)
             if not model.vendor:
                 model.vendor = msgspec.json.decode(entry, type=models.OpenAIEntry).owned_by
-        except msgspec.DecodeError as error:
+        except envelope.UNREADABLE as error:
             logger.warning("a listed model cannot be read and is left out: %s", error)
             continue
         found.append(model)

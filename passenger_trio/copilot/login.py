@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-import msgspec
 import trio
 
 from passenger_trio.config import GitHub
@@ -11,7 +10,7 @@ from passenger_trio.copilot import protocol
 from passenger_trio.copilot.client import Fetch
 from passenger_trio.errors import LoginFailed, UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
 from passenger_trio.secret import Secret
-from passenger_trio.wire import github
+from passenger_trio.wire import envelope, github
 
 _HEADERS: protocol.Headers = [
     ("Accept", "application/json"),  # without it GitHub answers with a form
@@ -25,11 +24,11 @@ async def begin(fetch: Fetch, config: GitHub) -> github.DeviceCode:
     answer = await fetch("POST", config.device_code_url, _HEADERS, form)
     try:
         return github.decode_device_code(answer.body)
-    except msgspec.DecodeError:
+    except envelope.UNREADABLE:
         pass
     try:
         error = github.decode_poll(answer.body)
-    except msgspec.DecodeError:
+    except envelope.UNREADABLE:
         error = github.PollAnswer()
     words = error.error_description or error.error or f"HTTP {answer.status}: {protocol.excerpt(answer.body, 200)}"
     raise LoginFailed(f"GitHub gave no code to log in with: {words} (github.client_id, github.device_code_url)")

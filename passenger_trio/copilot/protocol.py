@@ -27,6 +27,7 @@ RENEW_BEFORE: Final = 60.0
 """Seconds before a token's end at which the next one is fetched."""
 
 _INITIATORS: Final[Mapping[str, Initiator]] = {"user": "user", "agent": "agent"}
+_RETRY_AFTER: Final = ("retry-after", "x-ratelimit-user-retry-after", "x-ratelimit-quota-exceeded-retry-after")
 _HANDED_ON: Final = ("x-github-request-id", "x-ratelimit-exceeded")
 
 
@@ -150,7 +151,7 @@ def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Passe
         error = github.ErrorBody()
     if status == 401:
         return NotLoggedIn("GitHub no longer honours this login. Run `passenger-trio login`.", code="login_void")
-    if status in {403, 429} and (status == 429 or error.message.startswith("API rate limit exceeded")):
+    if status == 429 or (status == 403 and "rate limit" in error.message):
         return UpstreamRefused(
             429,
             f"GitHub limits the token exchange: {error.message or 'too many requests'}",
@@ -167,7 +168,7 @@ def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Passe
         )
     return UpstreamRefused(
         status if status >= 400 else 502,
-        f"GitHub answered the token exchange with HTTP {status}: {error.message or excerpt(body)}",
+        f"GitHub answered the token exchange with HTTP {status}: {error.message or _words(body)[0]}",
         retry_after=headers.get("retry-after"),
     )
 
@@ -234,8 +235,9 @@ def decipher(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRe
     code = str(error.code) if error.code not in {None, ""} else None
     if code is not None and status == 429:
         code = code.partition(":")[0]
-    if code is None and headers.get("x-ratelimit-exceeded"):
-        code = headers["x-ratelimit-exceeded"].partition(":")[0]
+    limit = headers.get("x-ratelimit-exceeded", "")
+    if code is None and limit:  # a plain code, or the long key of one of the windows
+        code = "rate_limited" if ":" in limit else limit
     if status < 400:
         message, status = f"Copilot answered with HTTP {status}, which has no meaning here. {message}".rstrip(), 502
     return UpstreamRefused(
@@ -244,7 +246,7 @@ def decipher(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRe
         code=code,
         kind=error.type or None,
         param=error.param or None,
-        retry_after=headers.get("retry-after"),
+        retry_after=next((headers[name] for name in _RETRY_AFTER if name in headers), None),
         headers={name: headers[name] for name in _HANDED_ON if name in headers},
     )
 

@@ -22,7 +22,7 @@ import trio
 from passenger_trio.config import Config, config_directory
 from passenger_trio.errors import StoreError
 from passenger_trio.secret import Secret
-from passenger_trio.wire import github
+from passenger_trio.wire import envelope, github
 
 logger: Final = logging.getLogger("passenger_trio.copilot")
 
@@ -75,7 +75,7 @@ class TokenStore:
             return None
         try:
             return Secret(msgspec.json.decode(data, type=_SavedLogin).access_token)
-        except msgspec.DecodeError:
+        except envelope.UNREADABLE:
             raise StoreError(
                 f"{self.access_path} is not a saved login. Delete it and run `passenger-trio login`."
             ) from None
@@ -87,7 +87,7 @@ class TokenStore:
             return None
         try:
             return msgspec.json.decode(data, type=SavedToken)
-        except msgspec.DecodeError:
+        except envelope.UNREADABLE:
             return None
 
     async def check_writable(self) -> None:

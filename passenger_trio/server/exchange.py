@@ -157,7 +157,8 @@ async def relay(reply: Reply, back: Back, front: Front, record: Record) -> Async
         try:
             data = await _read(reply, back)
             for event in splitter.feed(data) if data else splitter.end():
-                pieces.extend([front.event(chunk) for chunk in back.event(event)])
+                for chunk in back.event(event):
+                    pieces.append(front.event(chunk))  # noqa: PERF401 - what came before a fault is kept
             if back.done or not data:
                 for chunk in back.end():
                     record.usage = chunk.view.usage

@@ -30,6 +30,8 @@ def response(error: PassengerError, path: str) -> Response:
     """The answer for ``error`` before the first byte."""
     status, body = (ollama.fault if is_ollama(path) else chat.fault)(error)
     answer = Response(body, status, content_type="application/json")
+    if isinstance(error, MethodNotAllowed) and error.allowed:
+        answer.headers["Allow"] = ", ".join(sorted(error.allowed))
     if error.retry_after is not None:
         answer.headers["Retry-After"] = error.retry_after
     if isinstance(error, UpstreamRefused):
@@ -52,7 +54,9 @@ def _of_quart(error: HTTPException, path: str, method: str) -> PassengerError:
     if error.code == 404:
         return NotFound(f"There is no {path} here; docs/endpoints.md lists what there is.", code="not_found")
     if error.code == 405:
-        return MethodNotAllowed(f"{path} does not take {method}.", code="method_not_allowed")
+        refusal = MethodNotAllowed(f"{path} does not take {method}.", code="method_not_allowed")
+        refusal.allowed = tuple(getattr(error, "valid_methods", None) or ())
+        return refusal
     if error.code == 413:
         return TooLarge(
             "The request body is too large; raise max_body_mib under [server] in config.toml.", code="body_too_large"

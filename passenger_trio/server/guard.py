@@ -73,7 +73,9 @@ class Guard:
         if origin is not None and self.origin_allowed(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Vary"] = "Origin"
-            response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, X-Passenger-Dropped, Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = (
+                "X-Request-Id, X-GitHub-Request-Id, X-Passenger-Dropped, Retry-After"
+            )
             if request.method == "OPTIONS":
                 asked = request.headers.get("Access-Control-Request-Headers", "Authorization, Content-Type")
                 response.headers["Access-Control-Allow-Methods"] = _METHODS

@@ -4,11 +4,15 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import trio
 from hypercorn.config import Config as HypercornConfig
+from hypercorn.logging import Logger as HypercornLogger
 from hypercorn.trio import serve as serve_hypercorn  # pyright: ignore[reportUnknownVariableType]
 
 from passenger_trio.config import Config
@@ -90,6 +94,7 @@ async def serve(
             stop = trio.Event()
             if handle_signals:
                 await nursery.start(_watch_signals, stop, nursery.cancel_scope)
+            await nursery.start(_hang_up_in_the_end, sock.getsockname()[1], stop, config.server.graceful_timeout)
             app = build_app(config.server, Exchange(client, catalogue), catalogue)
 
             async def stopped() -> None:
@@ -112,8 +117,24 @@ def _hypercorn(config: Config, sock: socket.socket) -> HypercornConfig:
     hypercorn.keep_alive_max_requests = 1_000_000
     hypercorn.include_server_header = False
     hypercorn.accesslog = None
+    hypercorn.logger_class = _HypercornLogger
     hypercorn.errorlog = logging.getLogger("hypercorn.error")
     return hypercorn
+
+
+class _HypercornLogger(HypercornLogger):
+    """Hypercorn's own, but for one traceback that means nothing.
+
+    Hypercorn says goodbye on a connection while it is still writing to it when a client leaves at just that moment.
+    """
+
+    async def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
+        try:
+            raise sys.exception() or RuntimeError(message)  # noqa: TRY301 - to be taken apart
+        except* (trio.BusyResourceError, trio.Cancelled):
+            pass
+        except* BaseException:  # noqa: BLE001 - it is only logged
+            await super().exception(message, *args, **kwargs)
 
 
 async def _watch_signals(
@@ -130,6 +151,33 @@ async def _watch_signals(
             logger.info("%s: finishing the answers in flight", name)
             _notify("STOPPING=1")
             stop.set()
+
+
+async def _hang_up_in_the_end(
+    port: int, stop: trio.Event, patience: float, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Close clients' connections that are still there ``patience`` seconds and a little after ``stop``, or on cancel.
+
+    Hypercorn shields its writes from cancelling, so a client that has stopped reading would keep the server for ever.
+    """
+    task_status.started()
+    try:
+        await stop.wait()
+        await trio.sleep(patience + 1.0)
+    finally:
+        hang_up(port)
+
+
+def hang_up(port: int) -> None:
+    """Shut down every connection that this process has accepted on ``port``; whoever writes to one is told."""
+    for entry in list(Path("/dev/fd").iterdir()):
+        with suppress(OSError):  # gone by now
+            if not entry.is_socket():  # a socket made from anything else fails after its copy is made
+                continue
+            with socket.fromfd(int(entry.name), socket.AF_INET, socket.SOCK_STREAM) as connection:
+                name = connection.getsockname()
+                if isinstance(name, tuple) and name[1] == port and connection.getpeername():  # not the listening one
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def _notify(state: str) -> None:

@@ -1,5 +1,6 @@
 """A client that leaves, at any point, takes everything that was opened for it along."""
 
+import base64
 import functools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -229,3 +230,19 @@ async def test_two_hundred_clients_that_leave_leave_nothing_behind(tmp_path: Pat
 
         assert simulator.counts["chat"] == 200
         assert simulator.cancelled_streams == 200
+
+
+async def test_a_client_that_has_stopped_reading_cannot_keep_the_server_from_stopping(tmp_path: Path) -> None:
+    text = base64.b64encode(b"word " * 2_000_000).decode()
+    body = b'{"model":"gpt-4.1","messages":[{"role":"user","content":"[[reply64:%s]]"}]}' % text.encode()
+    with trio.fail_after(15):
+        async with open_house(Simulator(), tmp_path) as house:
+            url = httpx.URL(house.url)
+            narrow = trio.socket.socket()
+            narrow.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4096)
+            await narrow.connect((url.host, url.port))
+            stream = trio.SocketStream(narrow)
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+            await stream.send_all(head.encode() + body)
+            assert b" 200 " in await stream.receive_some(64), "the answer has not begun"
+        await stream.aclose()

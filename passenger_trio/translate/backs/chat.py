@@ -69,7 +69,8 @@ def _adapt_tools(body: Envelope) -> None:
         return  # not a list of objects: Copilot's own error says it better
     if not tools:
         del body["tools"]
-        body.pop("tool_choice", None)
+        for dependent in ("tool_choice", "parallel_tool_calls"):
+            body.pop(dependent, None)
         return
     changed = [_give_properties(tool) for tool in tools]
     if any(changed):
@@ -231,6 +232,8 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
     """A whole answer, cleaned. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none."""
     try:
         answer = envelope.decode(body)
+        if not envelope.is_absent(answer, "error"):
+            raise broke(answer["error"])
         choices = envelope.decode_list(answer["choices"])
         views = msgspec.json.decode(answer["choices"], type=list[chat.Choice])
     except (*envelope.UNREADABLE, KeyError):

@@ -165,6 +165,6 @@ def _clean_call(call: Envelope, at: int, *, cut: bool) -> Envelope:
         function["arguments"] = envelope.raw("" if cut else "{}")
     call["function"] = envelope.raw(function)
     call["type"] = call.get("type", envelope.raw("function"))
-    if envelope.is_absent(call, "id"):
+    if envelope.is_absent(call, "id") or bytes(call["id"]) == b'""':
         call["id"] = envelope.raw(f"call_{at}")
     return call

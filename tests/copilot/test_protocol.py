@@ -1,0 +1,453 @@
+"""What is known of GitHub and Copilot, against what was recorded of them."""
+
+import json
+import re
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, strategies as st
+
+from passenger_trio.config import Copilot
+from passenger_trio.copilot import protocol
+from passenger_trio.errors import AccountRefused, LoginFailed, NotLoggedIn, UpstreamRefused
+from passenger_trio.wire import github
+from passenger_trio.wire.chat import RequestMessage, RequestPart
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "copilot"
+INDEX: dict[str, dict[str, Any]] = {entry["file"]: entry for entry in json.loads((SAMPLES / "index.json").read_bytes())}
+HTML = "Copilot answered with a web page instead of an answer; it is in trouble for the moment."
+
+
+def recorded(start: str) -> list[str]:
+    return sorted(path.name for path in SAMPLES.glob(f"{start}*"))
+
+
+def body(name: str) -> bytes:
+    return (SAMPLES / name).read_bytes()
+
+
+def headers(name: str) -> dict[str, str]:
+    return INDEX[name].get("headers", {})
+
+
+# Headers
+
+
+def test_every_header_that_copilot_wants_is_sent() -> None:
+    identity = dict(protocol.identity_headers(Copilot()))
+    call = dict(protocol.call_headers(initiator="user", vision=False, request_id="r"))
+
+    assert identity == {
+        "Editor-Version": "vscode/1.111.0",
+        "Editor-Plugin-Version": "copilot-chat/0.42.0",
+        "Copilot-Integration-Id": "vscode-chat",
+        "User-Agent": "GitHubCopilotChat/0.42.0",
+        "X-GitHub-Api-Version": "2025-05-01",
+    }
+    assert call == {
+        "Content-Type": "application/json",
+        "OpenAI-Intent": "conversation-panel",
+        "X-Initiator": "user",
+        "X-Request-Id": "r",
+    }
+
+
+@pytest.mark.parametrize("name", recorded("request_chat_"))
+def test_what_the_official_client_sends_and_we_send_is_the_same(name: str) -> None:
+    official = headers(name)
+    agent = protocol.call_headers(
+        initiator=official["x-initiator"],
+        vision="copilot-vision-request" in official,
+        request_id=official["x-request-id"],
+    )
+
+    ours = {key.lower(): value for key, value in [*protocol.identity_headers(Copilot()), *agent]}
+
+    ours.pop("openai-intent")
+    assert ours == {key: official[key] for key in ours}
+    assert ("copilot-vision-request" in ours) == ("copilot-vision-request" in official)
+
+
+def test_an_agents_call_says_so_twice() -> None:
+    call = dict(protocol.call_headers(initiator="agent", vision=True, request_id="r"))
+
+    assert call["X-Initiator"] == "agent"
+    assert call["OpenAI-Intent"] == "conversation-agent"
+    assert call["Copilot-Vision-Request"] == "true"
+
+
+def test_githubs_headers_have_githubs_version_and_ask_for_json() -> None:
+    sent = dict(protocol.github_headers(Copilot(editor_version="v", github_api_version="2025-04-01")))
+
+    assert sent["X-GitHub-Api-Version"] == "2025-04-01"
+    assert sent["Accept"] == "application/json"
+    assert sent["Editor-Version"] == "v"
+    assert "Copilot-Integration-Id" not in sent
+
+
+@pytest.mark.parametrize(
+    "roles, claimed, expected",
+    [
+        (["user"], None, "user"),
+        (["system", "user"], None, "user"),
+        (["user", "assistant", "user"], None, "user"),
+        (["user", "assistant", "tool"], None, "agent"),
+        (["user", "function"], None, "agent"),
+        (["user", "assistant"], None, "agent"),
+        (["user", "assistant", "tool", "user"], None, "user"),
+        (["user", "system"], None, "user"),
+        ([], None, "user"),
+        (["user"], "agent", "agent"),
+        (["tool"], "user", "user"),
+        (["tool"], " User ", "user"),
+        (["user"], "AGENT", "agent"),
+        (["user"], "robot", "user"),
+        (["tool"], "", "agent"),
+    ],
+)
+def test_a_turn_is_the_users_or_an_agents(roles: list[str], claimed: str | None, expected: str) -> None:
+    assert protocol.initiator([RequestMessage(role) for role in roles], claimed) == expected
+
+
+@pytest.mark.parametrize(
+    "contents, expected",
+    [
+        (["x", None], False),
+        ([[RequestPart("text")], []], False),
+        ([[RequestPart("text"), RequestPart("image_url")], "x"], True),
+        (["x", [RequestPart("image_url")]], True),
+        ([[RequestPart(None)]], False),
+    ],
+)
+def test_a_picture_is_seen_wherever_it_is(contents: list[Any], expected: bool) -> None:
+    assert protocol.has_picture([RequestMessage("user", content) for content in contents]) is expected
+
+
+# The Copilot token
+
+
+def token(expires_at: int, api: str | None = None) -> github.TokenEnvelope:
+    return github.TokenEnvelope("t", expires_at, 1500, github.Endpoints(api) if api is not None else None)
+
+
+NOW = 1_780_000_000
+
+
+@pytest.mark.parametrize("lives", [1800, 1, 0, -7])
+def test_a_tokens_life_is_reckoned_by_githubs_own_clock(lives: int) -> None:
+    assert protocol.token_life(token(NOW + lives), formatdate(NOW, usegmt=True)) == lives
+
+
+def test_a_skewed_clock_does_not_shorten_a_tokens_life() -> None:
+    answer = github.decode_envelope(body("token_envelope_clock_skew.json"))
+
+    assert answer.expires_at < NOW
+    assert protocol.token_life(answer, formatdate(answer.expires_at - 1800, usegmt=True)) == 1800
+    assert protocol.token_life(answer, None) == 1560
+
+
+@pytest.mark.parametrize(
+    "date", [None, "", " ", "yesterday", "2026-05-28T00:00:00Z", "Thu, 99 Foo 2026 00:00:00 GMT", "0"]
+)
+def test_without_a_date_a_token_lives_as_the_official_client_reckons(date: str | None) -> None:
+    assert protocol.token_life(token(5), date) == 1560
+
+
+@given(st.text(max_size=40))
+def test_no_date_can_do_harm(date: str) -> None:
+    assert isinstance(protocol.token_life(token(NOW), date), int | float)
+
+
+@pytest.mark.parametrize(
+    "life, delay", [(1800, 1740), (120, 60), (70, 10), (66, 6.6), (60, 6), (10, 1), (0, 0), (-5, 0)]
+)
+def test_a_token_is_renewed_a_minute_before_its_end_and_never_at_once_while_it_lives(life: float, delay: float) -> None:
+    assert protocol.renewal_delay(life) == pytest.approx(delay)
+
+
+DEFAULT = "https://api.githubcopilot.com"
+
+
+@pytest.mark.parametrize(
+    "configured, offered, expected",
+    [
+        ("https://mine.example/", "https://api.business.githubcopilot.com", "https://mine.example"),
+        (DEFAULT, "https://api.business.githubcopilot.com", "https://api.business.githubcopilot.com"),
+        (DEFAULT + "/", "https://api.business.githubcopilot.com/", "https://api.business.githubcopilot.com"),
+        ("", "https://api.business.githubcopilot.com", "https://api.business.githubcopilot.com"),
+        (DEFAULT, None, DEFAULT),
+        (DEFAULT, "", DEFAULT),
+        (DEFAULT, "http://127.0.0.1:9/x/", "http://127.0.0.1:9/x"),
+        (DEFAULT, "http://localhost:9", "http://localhost:9"),
+        (DEFAULT, "http://[::1]:9", "http://[::1]:9"),
+        (DEFAULT, "http://api.business.githubcopilot.com", DEFAULT),
+        (DEFAULT, "http://127.0.0.1.example.com", DEFAULT),
+        (DEFAULT, "ftp://api.business.githubcopilot.com", DEFAULT),
+        (DEFAULT, "https://", DEFAULT),
+        (DEFAULT, "https://[", DEFAULT),
+        (DEFAULT, "api.business.githubcopilot.com", DEFAULT),
+    ],
+)
+def test_the_api_is_there(configured: str, offered: str | None, expected: str) -> None:
+    assert protocol.api_base(configured, token(1, offered)) == expected
+
+
+def test_without_a_token_the_api_is_where_it_is_by_default() -> None:
+    assert protocol.api_base(DEFAULT, None) == DEFAULT
+    assert protocol.api_base(DEFAULT, github.TokenEnvelope("t", 1, 1, github.Endpoints(None))) == DEFAULT
+
+
+class Refusal(NamedTuple):
+    """What becomes of a refused exchange."""
+
+    kind: type[Exception]
+    status: int
+    part: str
+    code: str | None
+
+
+REFUSALS = {
+    "token_error_401.json": Refusal(NotLoggedIn, 401, "passenger-trio login", "login_void"),
+    "token_error_403_no_access.json": Refusal(AccountRefused, 403, "No access to GitHub Copilot", "no_copilot_access"),
+    "token_error_403_not_signed_up.json": Refusal(
+        AccountRefused, 403, "is not active. See https://github.com/github-copilot/signup.", "not_signed_up"
+    ),
+    "token_error_403_pat.json": Refusal(AccountRefused, 403, "Resource not accessible by personal", None),
+    "token_error_403_rate_limit.json": Refusal(UpstreamRefused, 429, "API rate limit exceeded", "rate_limited"),
+    "token_error_403_spammy_user.json": Refusal(AccountRefused, 403, "Contact Support.", "spammy_user"),
+    "token_error_404.json": Refusal(AccountRefused, 403, "Not Found", None),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refused_exchange_says_whose_fault_it_is(name: str) -> None:
+    expected = REFUSALS[name]
+
+    error = protocol.token_refusal(INDEX[name]["status"], headers(name), body(name))
+
+    assert type(error) is expected.kind
+    assert (error.status, error.code) == (expected.status, expected.code)
+    assert expected.part in error.message
+    assert "{EDITOR}" not in error.message
+
+
+@pytest.mark.parametrize(
+    "status, data, kind, told, part",
+    [
+        (401, b"<html>", NotLoggedIn, 401, "login"),
+        (403, b"", AccountRefused, 403, "HTTP 403"),
+        (403, b'{"message":"a","error_details":{"notification_id":"x"}}', AccountRefused, 403, ": a"),
+        (403, b'{"message":"\xff"}', AccountRefused, 403, "HTTP 403"),
+        (429, b"", UpstreamRefused, 429, "too many requests"),
+        (500, b'{"message":"down"}', UpstreamRefused, 500, "HTTP 500: down"),
+        (503, b"upstream connect error", UpstreamRefused, 503, "upstream connect error"),
+        (302, b"", UpstreamRefused, 502, "HTTP 302"),
+    ],
+)
+def test_another_refusal_is_told_by_its_status(
+    status: int, data: bytes, kind: type[Exception], told: int, part: str
+) -> None:
+    error = protocol.token_refusal(status, {"retry-after": "7"}, data)
+
+    assert type(error) is kind
+    assert error.status == told
+    assert part in error.message
+    assert error.retry_after == ("7" if kind is UpstreamRefused else None)
+
+
+TOKEN_TROUBLE = {"err_401_token_expired.txt", "err_401_token_expired_short.txt"}
+
+
+@pytest.mark.parametrize("name", recorded("err_"))
+def test_a_fresh_token_is_only_tried_where_it_may_help(name: str) -> None:
+    assert protocol.is_token_trouble(INDEX[name]["status"], body(name)) is (name in TOKEN_TROUBLE)
+
+
+def test_a_401_without_a_reason_is_about_the_token() -> None:
+    assert protocol.is_token_trouble(401, b"")
+
+
+# The device flow
+
+POLLS: dict[str, tuple[str | None, float] | str] = {
+    "device_poll_bad_client.json": "github.client_id",
+    "device_poll_denied.json": "cancelled",
+    "device_poll_expired.json": "ran out",
+    "device_poll_flow_disabled.json": "does not allow",
+    "device_poll_incorrect.json": "does not know this code",
+    "device_poll_pending.json": (None, 5),
+    "device_poll_slow_down.json": (None, 10),
+    "device_poll_success.json": ("ghu_iOh29oB93c0F6UJ5YtuALNUEJMUUqAsab3w5", 5),
+    "device_poll_success_oauth_app.json": ("gho_xU7Tu1bwfKWCuvQxqThD8VIVHpwhl1ngwRyT", 5),
+    "device_poll_unsupported_grant.json": "kind of login",
+}
+
+
+@pytest.mark.parametrize("name, expected", POLLS.items())
+def test_a_poll_is_read(name: str, expected: tuple[str | None, float] | str) -> None:
+    if isinstance(expected, str):
+        with pytest.raises(LoginFailed, match=expected):
+            protocol.poll_answer(body(name), 5)
+    else:
+        assert protocol.poll_answer(body(name), 5) == expected
+
+
+@pytest.mark.parametrize(
+    "interval, answered, expected",
+    [(5, 10, 10), (5, None, 10), (10, None, 15), (10, 0, 15), (20, 10, 20), (10, 10, 10)],
+)
+def test_slow_down_never_makes_polls_faster(interval: float, answered: float | None, expected: float) -> None:
+    answer = json.dumps({"error": "slow_down", "interval": answered}).encode()
+
+    assert protocol.poll_answer(answer, interval) == (None, expected)
+
+
+@pytest.mark.parametrize(
+    "data, part",
+    [
+        (b'{"error":"new_trouble","error_description":"New trouble."}', "New trouble."),
+        (b'{"error":"new_trouble"}', "new_trouble"),
+        (b'{"access_token":""}', "access_token"),
+        (b"<html>Unicorn</html>", "Unicorn"),
+        (b'{"error":"\xff"}', "cannot be read"),
+    ],
+)
+def test_a_poll_that_nobody_knows_ends_the_login_with_its_words(data: bytes, part: str) -> None:
+    with pytest.raises(LoginFailed) as caught:
+        protocol.poll_answer(data, 5)
+
+    assert part in caught.value.message
+
+
+def test_an_answer_that_may_hold_the_token_is_not_quoted() -> None:
+    with pytest.raises(LoginFailed) as caught:
+        protocol.poll_answer(b"access_token=gho_16C7e42F292c6912E7710c838347Ae178B4a&scope=&token_type=bearer", 5)
+
+    assert "gho_" not in caught.value.message
+
+
+# Errors
+
+CODES: dict[str, str | None] = {
+    "err_400_context_length.json": "model_max_prompt_tokens_exceeded",
+    "err_400_context_length_messages.json": None,
+    "err_400_context_length_old.json": "model_max_prompt_tokens_exceeded",
+    "err_400_context_length_responses.json": "invalid_request_body",
+    "err_400_invalid_request_body.json": "invalid_request_body",
+    "err_400_messages_extra_inputs.json": None,
+    "err_400_missing_editor_version.txt": None,
+    "err_400_model_not_supported.json": "model_not_supported",
+    "err_400_off_topic.json": "off_topic",
+    "err_400_pat_not_supported.txt": None,
+    "err_400_previous_response_not_found.json": "previous_response_not_found",
+    "err_400_unknown_editor_version.txt": None,
+    "err_400_unsupported_api_for_model.json": "unsupported_api_for_model",
+    "err_400_unsupported_api_for_model_2026.json": "model_not_supported",
+    "err_400_vision_header.json": None,
+    "err_401_agent_authorize.json": "unauthorized",
+    "err_401_auto_mode_selector.txt": None,
+    "err_401_pat_permission.txt": None,
+    "err_401_token_expired.txt": None,
+    "err_401_token_expired_short.txt": None,
+    "err_402_quota_exceeded.json": "quota_exceeded",
+    "err_402_spend_limit.json": "additional_spend_limit_reached",
+    "err_403_feature.txt": None,
+    "err_403_forbidden_terms.txt": None,
+    "err_404.txt": None,
+    "err_404_json.json": "not_found",
+    "err_413.txt": None,
+    "err_413_json.json": None,
+    "err_421_misdirected.txt": None,
+    "err_422_filtered.json": "content_filter",
+    "err_424_agent_dependency.txt": None,
+    "err_429_integration.json": "integration_rate_limited",
+    "err_429_model_overloaded.json": "model_overloaded",
+    "err_429_quota_plain.txt": "quota_exceeded",
+    "err_429_rate_limited.json": "rate_limited",
+    "err_429_user_global.json": "user_global_rate_limited",
+    "err_429_user_model.json": "user_model_rate_limited",
+    "err_429_weekly.json": "user_weekly_rate_limited",
+    "err_466_client_too_old.txt": None,
+    "err_499.txt": None,
+    "err_500.json": "internal_error",
+    "err_502.html": None,
+    "err_503.txt": None,
+    "err_504.txt": None,
+}
+
+
+def words(name: str) -> str:
+    """What a person should read of a recorded error."""
+    if name.endswith(".html"):
+        return HTML
+    text = body(name).decode().strip()
+    if name.endswith(".json"):
+        return json.loads(text)["error"]["message"]
+    return text or "Copilot answered with HTTP 499 and said nothing more."
+
+
+@pytest.mark.parametrize("start, table", [("token_error_", REFUSALS), ("device_poll_", POLLS), ("err_", CODES)])
+def test_every_recorded_refusal_has_its_row(start: str, table: dict[str, Any]) -> None:
+    assert sorted(table) == recorded(start)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_an_error_keeps_its_status_words_and_code(name: str) -> None:
+    error = protocol.decipher(INDEX[name]["status"], headers(name), body(name))
+
+    assert error.status == INDEX[name]["status"]
+    assert (error.message, error.code) == (words(name), CODES[name])
+    waits = ("retry-after", "x-ratelimit-user-retry-after", "x-ratelimit-quota-exceeded-retry-after")
+    assert error.retry_after == next((headers(name)[wait] for wait in waits if wait in headers(name)), None)
+    handed_on = {"x-github-request-id", "x-ratelimit-exceeded"}
+    assert error.headers == {key: value for key, value in headers(name).items() if key in handed_on}
+
+
+def test_type_and_param_are_copilots_own_unless_they_are_empty() -> None:
+    full = protocol.decipher(400, {}, body("err_400_model_not_supported.json"))
+    empty = protocol.decipher(400, {}, body("err_400_context_length_old.json"))
+
+    assert (full.kind, full.param) == ("invalid_request_error", "model")
+    assert (empty.kind, empty.param) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "status, data, told, part, code",
+    [
+        (400, b'{"error":"a text"}', 400, "^a text$", None),
+        (400, b'{"message":"bare","code":5}', 400, "^bare$", "5"),
+        (400, b'{"error":{"code":"x:plan"}}', 400, '^{"error":{"code":"x:plan"}}$', "x:plan"),
+        (429, b'{"error":{"message":"m","code":"x:plan"}}', 429, "^m$", "x"),
+        (400, b'{"error":[1]}', 400, r'^{"error":\[1\]}$', None),
+        (400, b"[1]", 400, r"^\[1\]$", None),
+        (400, b'{"error":{"message":"\xff"}}', 400, "\ufffd", None),
+        (500, b"  <!DOCTYPE html>", 500, f"^{re.escape(HTML)}$", None),
+        (302, b"", 502, "^Copilot answered with HTTP 302, which has no meaning here.$", None),
+        (204, b"words", 502, "words$", None),
+        (503, b"x" * 3000, 503, r"^x{500}\.\.\.$", None),
+        (503, "é".encode() * 3000, 503, r"^é{500}\.\.\.$", None),
+    ],
+)
+def test_another_error_is_made_the_best_of(status: int, data: bytes, told: int, part: str, code: str | None) -> None:
+    error = protocol.decipher(status, {}, data)
+
+    assert error.status == told
+    assert re.search(part, error.message)
+    assert error.code == code
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"), [("quota_exceeded", "quota_exceeded"), ("pro_plus:global-usage-5-hour-key:7", "rate_limited")]
+)
+def test_a_limit_that_only_a_header_names_is_a_code(limit: str, code: str) -> None:
+    error = protocol.decipher(429, {"x-ratelimit-exceeded": limit, "retry-after": "9"}, b"no")
+
+    assert (error.code, error.retry_after) == (code, "9")
+
+
+@given(st.integers(100, 599), st.binary(max_size=60))
+def test_no_body_can_do_harm(status: int, data: bytes) -> None:
+    assert protocol.decipher(status, {}, data).message
+    assert str(protocol.token_refusal(status, {}, data))

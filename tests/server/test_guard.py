@@ -1,0 +1,232 @@
+"""Who may come in: Host, Origin, the key, and a bind address that needs one."""
+
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+from house import House, open_house
+
+from passenger_trio.config import Server
+from passenger_trio.errors import ConfigError
+from passenger_trio.secret import Secret
+from passenger_trio.server.guard import Guard, refuse_exposure
+from passenger_trio.simulator import Simulator
+
+CHAT = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "Hi"}]}
+KEY = "one-long-secret"
+
+HOSTS_IN = [
+    *("", "localhost", "LOCALHOST:8081", "127.0.0.1", "127.0.0.1:8081", "192.168.1.20:8081", "[::1]", "[::1]:8081"),
+    *("0.0.0.0:8081", "app.localhost", "laptop.local", "host.docker.internal:8081", socket.gethostname()),
+]
+HOSTS_OUT = [
+    *("evil.com", "evil.com:8081", "127.0.0.1.evil.com", "localhost.evil.com", "evil-localhost", "evillocal"),
+    *("1.2.3.4.nip.io", "[::1", "localhost@evil.com", "evil.com/localhost", "local", "internal"),
+]
+ORIGINS_IN = [
+    *("http://localhost", "http://localhost:3000", "https://127.0.0.1:5173", "http://[::1]:1234", "http://a.localhost"),
+    *("app://obsidian.md", "file://", "tauri://localhost", "vscode-webview://abc", "vscode-file://vscode-app"),
+    "HTTP://LOCALHOST:3000",
+]
+ORIGINS_OUT = [
+    *("https://evil.com", "http://evil.com:8081", "null", "", "http://localhost.evil.com", "https://127.0.0.1.nip.io"),
+    *("chrome-extension://abc", "http://192.168.1.20", "http://[::1", "javascript://localhost", "localhost"),
+]
+
+
+@pytest.mark.parametrize("host", HOSTS_IN)
+def test_names_of_this_machine_and_numbers_are_let_in(host: str) -> None:
+    assert Guard(Server()).host_allowed(host)
+
+
+@pytest.mark.parametrize("host", HOSTS_OUT)
+def test_names_that_somebody_else_could_own_are_not_let_in(host: str) -> None:
+    assert not Guard(Server()).host_allowed(host)
+
+
+@pytest.mark.parametrize("origin", ORIGINS_IN)
+def test_pages_of_this_machine_and_of_desktop_apps_are_let_in(origin: str) -> None:
+    assert Guard(Server()).origin_allowed(origin)
+
+
+@pytest.mark.parametrize("origin", ORIGINS_OUT)
+def test_pages_of_others_are_not_let_in(origin: str) -> None:
+    assert not Guard(Server()).origin_allowed(origin)
+
+
+def test_the_configuration_adds_hosts_and_origins() -> None:
+    guard = Guard(Server(host="box", allowed_hosts=("Proxy.Example",), allowed_origins=("https://Chat.Example/",)))
+
+    assert guard.host_allowed("proxy.example:8081")
+    assert guard.host_allowed("box")
+    assert guard.origin_allowed("https://chat.example")
+    assert not guard.host_allowed("other.example")
+    assert not guard.origin_allowed("http://chat.example")
+    assert not guard.origin_allowed("https://chat.example:8443")
+
+
+def test_a_star_allows_everything() -> None:
+    guard = Guard(Server(allowed_hosts=("*",), allowed_origins=("*",)))
+
+    assert guard.host_allowed("evil.com")
+    assert guard.origin_allowed("https://evil.com")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.20", "laptop.example", ""])  # noqa: S104
+def test_no_server_for_the_network_without_a_key(host: str) -> None:
+    with pytest.raises(ConfigError, match="PASSENGER_TRIO_SERVER__API_KEY"):
+        refuse_exposure(Server(host=host))
+
+    refuse_exposure(Server(host=host, api_key=Secret(KEY)))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost", "127.8.9.10"])
+def test_a_server_for_this_machine_needs_no_key(host: str) -> None:
+    assert refuse_exposure(Server(host=host)) is None
+
+
+def refused(answer: httpx.Response, dialect: str) -> str:
+    """The words of a refusal, which must be in the dialect."""
+    error = answer.json()["error"]
+    return error if dialect == "ollama" else error["message"]
+
+
+@pytest.mark.parametrize(
+    "path, dialect", [("/v1/chat/completions", "openai"), ("/api/chat", "ollama"), ("/v1/api/chat", "ollama")]
+)
+async def test_a_rebound_name_and_a_foreign_page_get_a_403_and_no_further(
+    house: House, path: str, dialect: str
+) -> None:
+    rebound = await house.http.post(path, json=CHAT, headers={"Host": "evil.com"})
+    foreign = await house.http.post(path, json=CHAT, headers={"Origin": "https://evil.com"})
+    nobody = await house.http.post(path, json=CHAT, headers={"Origin": "null"})
+
+    assert [answer.status_code for answer in (rebound, foreign, nobody)] == [403, 403, 403]
+    assert "allowed_hosts" in refused(rebound, dialect)
+    assert "allowed_origins" in refused(foreign, dialect)
+    for answer in (rebound, foreign, nobody):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert house.simulator.counts["chat"] == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/v1/models", "/api/tags", "/nowhere"])
+@pytest.mark.parametrize("headers", [{"Host": "evil.com"}, {"Origin": "https://evil.com"}], ids=str)
+async def test_no_path_is_open_to_strangers(house: House, path: str, headers: dict[str, str]) -> None:
+    assert (await house.http.get(path, headers=headers)).status_code == 403
+
+
+async def test_the_host_counts_over_http_2_as_well(house: House) -> None:
+    async with httpx.AsyncClient(http1=False, http2=True, base_url=house.url) as http:
+        ours = await http.get("/api/version")
+        rebound = await http.get("/api/version", headers={"Host": "evil.com"})
+
+    assert ours.http_version == "HTTP/2"
+    assert (ours.status_code, rebound.status_code) == (200, 403)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9999", "host.docker.internal"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/chat"])
+async def test_a_request_for_this_machine_is_answered(house: House, host: str, path: str) -> None:
+    assert (await house.http.post(path, json=CHAT, headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["app://obsidian.md", "http://localhost:3000"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_allowed_page_may_read_the_answer(house: House, origin: str, stream: bool) -> None:
+    answer = await house.http.post("/v1/chat/completions", json={**CHAT, "stream": stream}, headers={"Origin": origin})
+
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert answer.headers["vary"] == "Origin"
+    assert "X-Passenger-Dropped" in answer.headers["access-control-expose-headers"]
+
+
+async def test_an_allowed_page_may_read_a_refusal_too(house: House) -> None:
+    answer = await house.http.post("/v1/chat/completions", content=b"{", headers={"Origin": "app://a"})
+
+    assert answer.status_code == 400
+    assert answer.headers["access-control-allow-origin"] == "app://a"
+
+
+async def test_who_sends_no_origin_gets_no_cors_headers(house: House) -> None:
+    answer = await house.http.get("/v1/models")
+
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+async def test_a_preflight_is_granted_whatever_headers_the_client_will_send(tmp_path: Path) -> None:
+    asked = "authorization,content-type,x-stainless-os,anthropic-version,dangerously-allow-browser"
+    headers = {
+        "Origin": "app://obsidian.md",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": asked,
+    }
+    async with open_house(Simulator(), tmp_path, server__api_key=KEY) as house:  # a preflight never carries a key
+        answer = await house.http.options("/v1/chat/completions", headers=headers)
+        foreign = await house.http.options("/v1/chat/completions", headers={**headers, "Origin": "https://evil.com"})
+
+    assert answer.status_code == 204
+    assert answer.content == b""
+    assert answer.headers["access-control-allow-origin"] == "app://obsidian.md"
+    assert answer.headers["access-control-allow-headers"] == asked
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert foreign.status_code == 403
+    assert "access-control-allow-origin" not in foreign.headers
+
+
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": f"Bearer {KEY}x"}, 401),
+        ({"Authorization": f"Basic {KEY}"}, 401),
+        ({"Authorization": KEY}, 401),
+        ({"Authorization": "Bearer"}, 401),
+        ({"x-api-key": ""}, 401),
+        ({"Authorization": f"Bearer {KEY}"}, 200),
+        ({"Authorization": f"bearer {KEY}"}, 200),
+        ({"x-api-key": KEY}, 200),
+        ({"Authorization": "Bearer wrong", "X-Api-Key": KEY}, 200),
+    ],
+    ids=str,
+)
+async def test_a_configured_key_is_asked_for(tmp_path: Path, headers: dict[str, str], status: int) -> None:
+    async with open_house(Simulator(), tmp_path, server__api_key=KEY) as house:
+        openai = await house.http.post("/v1/chat/completions", json=CHAT, headers=headers)
+        ollama = await house.http.post("/api/chat", json=CHAT, headers=headers)
+
+    assert (openai.status_code, ollama.status_code) == (status, status)
+    if status == 401:
+        assert openai.json()["error"]["code"] == "invalid_api_key"
+        assert openai.json()["error"]["type"] == "authentication_error"
+        assert "x-api-key" in ollama.json()["error"]
+        assert house.simulator.counts["chat"] == 0
+
+
+async def test_a_key_opens_every_path_but_two_are_open_anyway(tmp_path: Path) -> None:
+    async with open_house(Simulator(), tmp_path, server__api_key=KEY) as house:
+        statuses = {
+            path: (await house.http.get(path)).status_code
+            for path in ("/", "/health", "/v1/models", "/v1/models/gpt-4.1", "/api/tags", "/api/version", "/nowhere")
+        }
+
+    assert {path for path, status in statuses.items() if status != 401} == {"/", "/health"}
+
+
+async def test_a_key_can_be_any_text(tmp_path: Path) -> None:
+    async with open_house(Simulator(), tmp_path, server__api_key="schlüssel") as house:
+        headers = {"x-api-key": "schlüssel".encode()}
+        right = await house.http.get("/v1/models", headers=headers)
+        wrong = await house.http.get("/v1/models", headers={"x-api-key": "schlussel"})
+
+    assert (right.status_code, wrong.status_code) == (200, 401)
+
+
+@pytest.mark.parametrize("path, dialect", [("/v1/chat/completions", "openai"), ("/api/chat", "ollama")])
+async def test_a_compressed_body_is_refused_in_words(house: House, path: str, dialect: str) -> None:
+    answer = await house.http.post(path, content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+
+    assert answer.status_code == 400
+    assert "Compressed" in refused(answer, dialect)

@@ -1,0 +1,153 @@
+"""Every recorded stream, through both fronts: what a client hears, however the network cuts it."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from passenger_trio.wire import sse
+
+DIRECTORY = Path(__file__).parents[1] / "samples" / "copilot"
+NAMES = sorted(path.name for path in DIRECTORY.glob("chat_stream_*.sse"))
+
+
+class Expected(NamedTuple):
+    """What is in a recording; ``usage`` is prompt and completion tokens, ``error`` a part of the in-band error."""
+
+    text: str = ""
+    calls: tuple[tuple[str, str, Any], ...] = ()
+    finish: str | None = "stop"
+    usage: tuple[int, int] | None = None
+    reasoning: str = ""
+    error: str = ""
+
+
+EXPECTED = {
+    "chat_stream_agent_noise.sse": Expected("Hi", usage=(9, 1)),
+    "chat_stream_crlf_nospace.sse": Expected("Héllo 🚀", usage=(9, 1)),
+    "chat_stream_error_midstream.sse": Expected("Partial answ", finish=None, error="upstream provider error"),
+    "chat_stream_no_done.sse": Expected("Hi", usage=(9, 1)),
+    "chat_stream_reasoning_claude.sse": Expected("Four.", usage=(18, 24), reasoning="Let me think."),
+    "chat_stream_reasoning_cot.sse": Expected("Done.", usage=(20, 2), reasoning=" Analyzing"),
+    "chat_stream_reasoning_gemini.sse": Expected(
+        "I will search for the file.\n",
+        (("call_TVI4OGI0NjhjMTNvSjBRTG5GbTQ", "file_search", {"query": "**/quotes.lua"}),),
+        "tool_calls",
+        (6009, 31),
+        "**Locating the file**\n\nI need to find quotes.lua first.\n\n\n"
+        "**Starting the search**\n\nUsing the file search tool.\n\n\n",
+    ),
+    "chat_stream_text.sse": Expected("Hello! How can I help you today?", usage=(17, 9)),
+    "chat_stream_text_claude.sse": Expected("**Elegant simplicity.**", usage=(394, 22)),
+    "chat_stream_tools_claude.sse": Expected(
+        "I\u2019ll check the weather for both cities.",
+        (
+            ("tooluse_icqhkltOqqnPtrJouPv1il", "weather", {"location": "London"}),
+            ("tooluse_rLJuJIGH101kzx0g5i0IIn", "weather", {"location": "Paris"}),
+        ),
+        "tool_calls",
+        (900, 141),
+    ),
+    "chat_stream_tools_finish_stop.sse": Expected(
+        "", (("call_hj11GNXdQOQAH7jsUqjLrVuf", "search", {"q": "x"}),), "tool_calls", (30, 9)
+    ),
+    "chat_stream_tools_gpt.sse": Expected(
+        "",
+        (
+            ("call_Z4sMWOJLTy6nToOyGnEPkFVr", "get_weather", {"location": "Paris"}),
+            ("call_JdV2leYEarzuu3SVBVFrh6Dz", "get_weather", {"location": "Rome"}),
+        ),
+        "tool_calls",
+        (84, 46),
+    ),
+    "chat_stream_tools_gpt_zero_arg.sse": Expected(
+        "", (("call_a38fI2ch3p0tkwpNpcQZPJMl", "ping", {}),), "tool_calls", (57, 11)
+    ),
+    "chat_stream_trailing_json_error.sse": Expected(finish=None, error="stream closed"),
+    "chat_stream_truncated.sse": Expected("Partial answ", finish=None, error="no finish_reason"),
+}
+
+
+@functools.cache
+def recorded(name: str) -> bytes:
+    return (DIRECTORY / name).read_bytes()
+
+
+def test_every_recording_has_its_row() -> None:
+    assert sorted(EXPECTED) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_says_the_same_to_every_client(
+    name: str, kind: str, play: Callable[..., bytes], hear: Callable[..., Any]
+) -> None:
+    expected = EXPECTED[name]
+
+    heard = hear(kind, play(kind, recorded(name)))
+
+    assert heard.first.text == expected.text
+    assert heard.first.reasoning == expected.reasoning
+    assert heard.first.calls == list(expected.calls)
+    assert heard.first.finish == ("stop" if kind == "ollama" and expected.finish else expected.finish)
+    assert heard.usage == (None if kind == "chat" else expected.usage)
+    assert (heard.error is None) == (not expected.error)
+    assert expected.error in (heard.error or "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_cut_into_bytes_gives_the_same_answer(name: str, kind: str, play: Callable[..., bytes]) -> None:
+    data = recorded(name)
+
+    assert play(kind, *(data[at : at + 1] for at in range(len(data)))) == play(kind, data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_converted_event_by_event_gives_the_same_answer(
+    name: str, kind: str, play: Callable[..., bytes]
+) -> None:
+    splitter = sse.Splitter()
+    events = [*splitter.feed(recorded(name)), *splitter.end()]
+
+    assert play(kind, *(sse.event(event.data, event.name) for event in events)) == play(kind, recorded(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_a_recording_cut_anywhere_gives_the_same_answer(
+    name: str, kind: str, play: Callable[..., bytes], data: st.DataObject
+) -> None:
+    whole = recorded(name)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=12)))
+
+    pieces = [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+    assert play(kind, *pieces) == play(kind, whole)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_that_stops_early_never_ends_well_without_its_finish(
+    name: str, kind: str, play: Callable[..., bytes], hear: Callable[..., Any]
+) -> None:
+    whole = recorded(name)
+    finish = whole.find(b'"finish_reason":"')
+    finish = finish if finish >= 0 else len(whole)
+
+    for stop in range(0, finish, 7):
+        assert hear(kind, play(kind, whole[:stop])).error is not None
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not EXPECTED[name].error])
+def test_a_recording_that_stops_after_its_finish_ends_well(
+    name: str, kind: str, play: Callable[..., bytes], hear: Callable[..., Any]
+) -> None:
+    whole = recorded(name)
+    finished = whole.index(b"\n", whole.index(b'"finish_reason":"'))
+
+    for stop in range(finished, len(whole)):
+        heard = hear(kind, play(kind, whole[:stop]))
+        assert heard.error is None
+        assert heard.first.text == EXPECTED[name].text

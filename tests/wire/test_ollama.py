@@ -1,0 +1,40 @@
+"""Views of Ollama's chat, and the lines that are written."""
+
+import msgspec
+import pytest
+
+from passenger_trio.wire import ollama
+
+
+def test_what_was_not_sent_is_told_from_null() -> None:
+    absent = ollama.decode_request(b"{}")
+    null = ollama.decode_request(b'{"format":null,"keep_alive":null}')
+
+    assert (absent.format, absent.keep_alive) == (ollama.ABSENT, ollama.ABSENT)
+    assert (bytes(null.format), bytes(null.keep_alive)) == (b"null", b"null")
+
+
+def test_a_request_is_read_leniently() -> None:
+    request = ollama.decode_request(
+        b'{"model":"m","new":1,"messages":[{"role":"user","content":[{"type":"text"}],"new":1}],"think":"low"}'
+    )
+
+    assert request.messages is not None
+    assert bytes(request.messages[0].content) == b'[{"type":"text"}]'
+    assert request.think == "low"
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"model":1}', b'{"messages":[{}]}', b'{"messages":"x"}', b'{"stream":"yes"}', b'{"options":[]}']
+)
+def test_a_wrong_type_is_an_error(data: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        ollama.decode_request(data)
+
+
+def test_a_line_has_only_what_it_needs() -> None:
+    line = ollama.Line("m", "now", ollama.AnswerMessage("assistant", ""), done=False)
+
+    assert msgspec.json.encode(line) == (
+        b'{"model":"m","created_at":"now","message":{"role":"assistant","content":""},"done":false}'
+    )
