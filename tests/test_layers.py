@@ -38,7 +38,7 @@ FENCED = {
 
 PURE = ("wire/", "translate/", "errors.py", "secret.py", "copilot/protocol.py")
 PURE_LIBRARIES = {
-    "msgspec", "passenger_trio",
+    "msgspec", "passenger_trio", "base64", "struct",
     "collections", "contextlib", "dataclasses", "email", "enum", "functools", "hashlib", "itertools", "re", "types",
     "typing", "urllib",
 }  # fmt: skip

@@ -12,7 +12,7 @@ from passenger_trio.copilot import protocol
 from passenger_trio.copilot.catalogue import Catalogue
 from passenger_trio.copilot.client import CopilotClient, Reply
 from passenger_trio.errors import BadRequest, PassengerError, UpstreamBroke
-from passenger_trio.translate.backs import chat as chat_back
+from passenger_trio.translate.backs import chat as chat_back, messages as messages_back, responses as responses_back
 from passenger_trio.wire import sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply, Usage, Written
 from passenger_trio.wire.models import Model
@@ -55,14 +55,21 @@ class Record:
 class BackModule(Protocol):
     """A module of :mod:`passenger_trio.translate.backs`."""
 
-    PATH: str
-
+    @property
+    def PATH(self) -> str: ...  # noqa: N802 - a constant there
     def request(self, call: Call, model: Model) -> Written: ...
     def reply(self, body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply: ...
-    def Stream(self, model: str, *, created: int, new_id: Callable[[], str]) -> Back: ...  # noqa: N802 - a class there
+    @property
+    def Stream(self) -> "MakeBack": ...  # noqa: N802 - a class there
 
 
-BACKS: Final[tuple[BackModule, ...]] = (chat_back,)
+class MakeBack(Protocol):
+    """A back's ``Stream``, as it is called."""
+
+    def __call__(self, model: str, *, created: int, new_id: Callable[[], str]) -> Back: ...
+
+
+BACKS: Final[tuple[BackModule, ...]] = (chat_back, responses_back, messages_back)
 """In the order of preference for a client that speaks the hub's dialect or one that is translated to it."""
 
 

@@ -9,12 +9,13 @@ from hypothesis import given, strategies as st
 
 from passenger_trio.translate.backs import chat as back
 from passenger_trio.translate.fronts.chat import to_call
+from passenger_trio.wire.models import Model
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "copilot"
 
 
 def request(body: bytes, model: str = "real-model") -> bytes:
-    return back.request(to_call(body), model)
+    return back.request(to_call(body), Model(id=model)).body
 
 
 def sent(**fields: Any) -> dict[str, Any]:
