@@ -131,9 +131,10 @@ class HubReply(NamedTuple):
 
 
 class RequestPart(msgspec.Struct):
-    """A part of a message's content, by its type alone."""
+    """A part of a message's content: its type, and a picture's raw ``image_url``."""
 
     type: Text = None
+    image_url: msgspec.Raw = msgspec.Raw()
 
 
 class RequestMessage(msgspec.Struct):
@@ -142,6 +143,8 @@ class RequestMessage(msgspec.Struct):
     role: str
     content: str | list[RequestPart] | None = None
     tool_calls: list[msgspec.Raw] | None = None
+    reasoning_content: msgspec.Raw = msgspec.Raw()
+    reasoning_opaque: msgspec.Raw = msgspec.Raw()
 
 
 class StreamOptions(msgspec.Struct):

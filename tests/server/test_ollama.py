@@ -92,7 +92,7 @@ async def test_under_v1_a_chat_does_not_stream_unless_told_to(house: House, more
 
 
 async def test_under_v1_openai_names_at_the_top_level_are_taken(house: House) -> None:
-    knobs = {"temperature": 0.25, "max_tokens": 7, "tool_choice": "auto", "top_p": 0.5, "reasoning_effort": "low"}
+    knobs = {"temperature": 0.25, "max_tokens": 7, "tool_choice": "auto", "top_p": 0.5}
 
     answer = await house.http.post("/v1/api/chat", json=ask("Hi", **knobs))
 

@@ -1,4 +1,5 @@
-"""Copilot's ``/chat/completions``: the diagonal. The request passes but for a few keys; the answer is cleaned.
+"""Copilot's ``/chat/completions``: the diagonal. The request passes but for a few keys (``chat_request.py``),
+and the answer is cleaned here.
 
 Each quirk is undone here, once, and names the fact that proves it. An event that has none of them costs one decoding
 of a view and no copy beyond the one that adds ``object``.
@@ -11,83 +12,17 @@ import msgspec
 
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.translate.backs import chat_calls
-from passenger_trio.translate.backs.tools import give_properties
+from passenger_trio.translate.backs.chat_request import DROPPED_FIELDS, REFUSED_FIELDS, request
 from passenger_trio.wire import chat, envelope, sse
-from passenger_trio.wire.chat import Call, HubChunk, HubReply, Written
+from passenger_trio.wire.chat import Call, HubChunk, HubReply
 from passenger_trio.wire.envelope import Envelope
-from passenger_trio.wire.models import Model
+
+__all__ = ["DROPPED_FIELDS", "PATH", "REFUSED_FIELDS", "Stream", "broke", "reply", "request"]
 
 _OBJECT_MEMBER: Final = b'"object":"chat.completion.chunk",'
 
 
 PATH: Final = "/chat/completions"
-
-
-def request(call: Call, model: Model) -> Written:
-    """What to send for ``call`` to ``model``.
-
-    Everything the client wrote is passed on but for what Copilot does not take (each in a function below).
-    """
-    # an explicit null means "not given" to OpenAI; other vendors behind Copilot's route check types
-    body = {key: value for key, value in call.envelope.items() if value != envelope.NULL}
-    body["model"] = envelope.raw(model.id)
-    _adapt_messages(body, call)
-    _adapt_tools(body)
-    return Written(envelope.encode(body))
-
-
-def _adapt_messages(body: Envelope, call: Call) -> None:
-    """``developer`` becomes ``system`` and a missing text an empty one.
-
-    Copilot's own client knows system, user, assistant and tool (official client); OpenAI defines ``developer`` as the
-    newer name of ``system``. An assistant's ``content`` may be null beside tool calls (recorded), nobody else's.
-    """
-    odd = [
-        position
-        for position, message in enumerate(call.request.messages)
-        if message.role == "developer" or (message.content is None and not message.tool_calls)
-    ]
-    if not odd:
-        return
-    messages = envelope.decode_list(body["messages"])
-    for position in odd:
-        message = messages[position]
-        if call.request.messages[position].role == "developer":
-            message["role"] = envelope.raw("system")
-        if envelope.is_absent(message, "content") and not call.request.messages[position].tool_calls:
-            message["content"] = envelope.raw("")
-    body["messages"] = envelope.raw(messages)
-
-
-def _adapt_tools(body: Envelope) -> None:
-    """No empty list, which clients do send, and an object schema with ``properties`` for every function."""
-    if "tools" not in body:
-        return
-    try:
-        tools = envelope.decode_list(body["tools"])
-    except envelope.UNREADABLE:
-        return  # not a list of objects: Copilot's own error says it better
-    if not tools:
-        del body["tools"]
-        for dependent in ("tool_choice", "parallel_tool_calls"):
-            body.pop(dependent, None)
-        return
-    changed = [_give_properties(tool) for tool in tools]
-    if any(changed):
-        body["tools"] = envelope.raw(tools)
-
-
-def _give_properties(tool: Envelope) -> bool:
-    if "function" not in tool:
-        return False
-    try:
-        function = envelope.decode(tool["function"])
-    except envelope.UNREADABLE:
-        return False
-    if not give_properties(function):
-        return False
-    tool["function"] = envelope.raw(function)
-    return True
 
 
 def broke(error: msgspec.Raw) -> UpstreamBroke:

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import msgspec
 
 from passenger_trio.errors import BadRequest
+from passenger_trio.translate.backs.effort import nearest_effort
 from passenger_trio.translate.backs.responses_answer import Stream, reply
 from passenger_trio.translate.backs.responses_input import convert, read
 from passenger_trio.translate.backs.tools import give_properties
@@ -78,7 +79,6 @@ _HARMLESS: Final[Mapping[str, Sequence[object]]] = {
 }
 """Values of refused fields that ask for what happens anyway."""
 
-_EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _MIN_OUTPUT_TOKENS: Final = 16
 """``Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16`` (OpenAI). Clients that try out
 whether a model answers ask for 1."""
@@ -167,19 +167,10 @@ def _thought(fields: Envelope, model: Model, dropped: list[str]) -> dict[str, ob
     if "reasoning_effort" not in fields:
         return {"reasoning": {"summary": "auto"}}
     asked = read(_decode_text, fields["reasoning_effort"], "reasoning_effort")
-    effort = _nearest(asked, allowed)
+    effort = nearest_effort(asked, allowed)
     if effort != asked:
         dropped.append(f"reasoning_effort={asked}")
     return {"reasoning": {"effort": effort, "summary": "auto"}}
-
-
-def _nearest(asked: str, allowed: Sequence[str]) -> str:
-    """The allowed effort next to the one asked for, the lesser of two; a word of no rank is left to Copilot's error."""
-    ranked = [effort for effort in _EFFORTS if effort in allowed]
-    if asked in allowed or asked not in _EFFORTS or not ranked:
-        return asked
-    rank = _EFFORTS.index(asked)
-    return min(ranked, key=lambda effort: abs(_EFFORTS.index(effort) - rank))
 
 
 def _form(fields: Envelope) -> dict[str, object]:

@@ -75,12 +75,12 @@ def test_the_official_clients_requests_pass_unchanged(name: str) -> None:
 
 
 def test_the_model_is_replaced_and_null_fields_vanish() -> None:
-    fields = {"tools": None, "tool_choice": None, "stop": None, "response_format": None, "store": False, "seed": 0}
+    fields = {"tools": None, "tool_choice": None, "stop": None, "response_format": None, "logprobs": False, "seed": 0}
 
     assert sent(**fields) == {
         "model": "real-model",
         "messages": [{"role": "user", "content": "x"}],
-        "store": False,
+        "logprobs": False,
         "seed": 0,
     }
 
