@@ -24,7 +24,9 @@ class Answer:
     """An answer, before it has any form on the wire.
 
     The pieces are the tokens: joined they are the text, and each is one event of a stream. ``text`` None means an
-    answer without text, which an empty text is not. ``slow`` and ``broken`` say how it is to be sent.
+    answer without text, which an empty text is not. ``finish`` is one of ``stop``, ``length``, ``tool_calls`` and
+    ``content_filter``; ``stopped_by`` is the stop sequence that ended it. ``explained`` says that its reasoning
+    is to be shown, ``slow`` and ``broken`` how it is to be sent.
     """
 
     text: str | None
@@ -35,6 +37,8 @@ class Answer:
     reasoning: Sequence[str] = field(default_factory=tuple[str, ...])
     slow: bool = False
     broken: bool = False
+    stopped_by: str | None = None
+    explained: bool = False
 
     def completion_tokens(self) -> int:
         """The pieces of the text and of the calls' names and arguments."""
@@ -46,21 +50,26 @@ def cut(text: str) -> list[str]:
     return _PIECE.findall(text)
 
 
-def answer(conversation: Conversation, script: Script, model: str) -> Answer:
+def answer(conversation: Conversation, script: Script, model: str, *, thinking: bool = False) -> Answer:
     """The answer of ``model`` to ``conversation``, whose last user message reads as ``script``.
 
-    Raises :class:`~.directives.BadDirective`, and :class:`Refused` for a schema that nothing satisfies.
+    ``thinking`` is whether the request asked for reasoning. Raises :class:`~.directives.BadDirective`, and
+    :class:`Refused` for a schema that nothing satisfies.
     """
     calls = toolcalls.choose(conversation, script)
     text = script.reply if calls else _text(conversation, script, model)
     pieces: list[str] = []
-    finish = "tool_calls" if calls else "stop"
+    finish = "tool_calls" if calls and not script.stop else "stop"
+    stopped_by: str | None = None
+    if script.filter:
+        calls, text, finish = (), "", "content_filter"
     if text is not None:
-        text = text[: _stop(text, conversation.stops())]
+        place, stopped_by = _stop(text, conversation.stops())
+        text = text[:place]
         pieces = cut(text)
         limit = conversation.token_limit()
         if limit is not None and len(pieces) > limit:
-            pieces, finish = pieces[:limit], "length"
+            pieces, finish, stopped_by = pieces[:limit], "length", None
             text = "".join(pieces)
     return Answer(
         text=text,
@@ -68,14 +77,18 @@ def answer(conversation: Conversation, script: Script, model: str) -> Answer:
         finish="length" if script.length else finish,
         prompt_tokens=conversation.word_count(),
         calls=calls,
-        reasoning=cut(_reasoning(script.prompt)) if script.think else (),
+        reasoning=cut(_reasoning(script.prompt)) if script.think or thinking else (),
         slow=script.long,
         broken=script.midfail,
+        stopped_by=stopped_by,
+        explained=script.think,
     )
 
 
-def _stop(text: str, stops: Sequence[str]) -> int:
-    return min((place for place in map(text.find, stops) if place >= 0), default=len(text))
+def _stop(text: str, stops: Sequence[str]) -> tuple[int, str | None]:
+    """Where the first of the stops is, and which one it is."""
+    found = [(place, stop) for stop in stops if (place := text.find(stop)) >= 0]
+    return min(found, default=(len(text), None), key=lambda pair: pair[0])
 
 
 def _text(conversation: Conversation, script: Script, model: str) -> str:

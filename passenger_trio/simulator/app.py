@@ -10,8 +10,10 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from passenger_trio.secret import MASK
-from passenger_trio.simulator import fakes, quart_seam, refusals
-from passenger_trio.simulator.copilot_routes import CopilotRoutes, broken_answer
+from passenger_trio.simulator import fakes, quart_seam, recorded_errors, refusals
+from passenger_trio.simulator.copilot_routes import CopilotRoutes
+from passenger_trio.simulator.delivery import broken_answer
+from passenger_trio.simulator.generation_routes import GenerationRoutes
 from passenger_trio.simulator.github_routes import GitHubRoutes
 from passenger_trio.simulator.records import Fault, SeenRequest
 from passenger_trio.simulator.refusals import Refusal, Refused
@@ -26,6 +28,15 @@ _COUNTED: Final = {
     "/user": "user",
     "/models": "models",
     "/chat/completions": "chat",
+    "/responses": "responses",
+    "/v1/messages": "messages",
+    "/embeddings": "embeddings",
+}
+_GENERATING: Final = frozenset({"/chat/completions", "/responses", "/v1/messages"})
+_BACKEND: Final = {
+    "X-GitHub-Backend": "Kubernetes",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
 }
 
 
@@ -38,6 +49,7 @@ def build_app(simulator: Simulator) -> QuartTrio:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     GitHubRoutes(simulator).register(app)
     CopilotRoutes(simulator).register(app)
+    GenerationRoutes(simulator).register(app)
     frame = _Frame(simulator)
     app.before_request(frame.before)
     app.after_request(frame.after)
@@ -55,7 +67,7 @@ class _Frame:
     async def before(self) -> Response | None:
         """Count and remember the request; spoil it, if it was to be spoiled."""
         path = request.path
-        if name := _COUNTED.get(path):
+        if name := "policy" if path.startswith("/models/") else _COUNTED.get(path):
             self._simulator.counts[name] += 1
         body = await quart_seam.body()
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -73,7 +85,9 @@ class _Frame:
         headers["Date"] = formatdate(self._simulator.now(), usegmt=True)
         headers["X-Request-Id"] = request.headers.get("X-Request-Id") or str(uuid4())
         headers["X-GitHub-Request-Id"] = fakes.request_id()
-        if request.path == "/chat/completions":
+        if request.path in _GENERATING:
+            if response.status_code >= 400:
+                headers.update(_BACKEND)
             self._simulator.chat_statuses[response.status_code] += 1
         return response
 
@@ -84,7 +98,7 @@ class _Frame:
     async def no_such_route(self, error: HTTPException) -> Response:
         """Quart refused: no such path, no such method, too large a body."""
         status = error.code or 500
-        return _answer(refusals.NOT_FOUND if status in {404, 405} else refusals.for_status(status))
+        return _answer(refusals.NOT_FOUND if status in {404, 405} else recorded_errors.for_status(status))
 
 
 def _answer(refusal: Refusal) -> Response:

@@ -1,6 +1,9 @@
-"""The request body of ``POST /chat/completions``, as far as it decides the answer."""
+"""What a request says, as far as it decides the answer: the body of ``POST /chat/completions``.
 
-from collections.abc import Mapping
+Requests of the other endpoints are translated into it (``responses_request``, ``messages_request``).
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -13,15 +16,20 @@ class Part(msgspec.Struct):
 
     type: str
     text: str | None = None
+    image_url: Any = None
 
 
-class _CalledFunction(msgspec.Struct):
+class CalledFunction(msgspec.Struct):
+    """The name of a function that was called."""
+
     name: str = ""
 
 
-class _PastCall(msgspec.Struct):
+class PastCall(msgspec.Struct):
+    """A call in the conversation's history."""
+
     id: str = ""
-    function: _CalledFunction = msgspec.field(default_factory=_CalledFunction)
+    function: CalledFunction = msgspec.field(default_factory=CalledFunction)
 
 
 class Message(msgspec.Struct):
@@ -30,7 +38,8 @@ class Message(msgspec.Struct):
     role: str
     content: str | list[Part] | None = None
     tool_call_id: str | None = None
-    tool_calls: list[_PastCall] | None = None
+    tool_calls: list[PastCall] | None = None
+    reasoning_opaque: str | None = None
 
     def text(self) -> str:
         """The message's text parts, joined by newlines."""
@@ -81,7 +90,10 @@ _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Conversation(msgspec.Struct):
-    """A chat request. Fields that are not named here change nothing: ``n``, ``stream_options``, ``temperature``..."""
+    """A chat request. Fields that are not named here change nothing: ``n``, ``stream_options``, ``temperature``...
+
+    Those at the end are looked at by ``chat_rules`` alone.
+    """
 
     messages: Annotated[list[Message], msgspec.Meta(min_length=1)]
     model: str | None = None
@@ -93,6 +105,12 @@ class Conversation(msgspec.Struct):
     stop: str | list[str] | None = None
     max_tokens: _Positive | None = None
     max_completion_tokens: _Positive | None = None
+    reasoning_effort: str | None = None
+    thinking_budget: int | None = None
+    service_tier: Any = msgspec.UNSET
+    prompt_cache_key: Any = msgspec.UNSET
+    store: Any = msgspec.UNSET
+    metadata: Any = msgspec.UNSET
 
     def prompt(self) -> str:
         """The text of the last user message, or nothing."""
@@ -104,6 +122,16 @@ class Conversation(msgspec.Struct):
         if last is None or not isinstance(last.content, list):
             return 0
         return sum(part.type == "image_url" for part in last.content)
+
+    def shows_pictures(self) -> bool:
+        """Whether any message holds a picture."""
+        return any(part.type == "image_url" for part in self.parts())
+
+    def parts(self) -> Iterator[Part]:
+        """The parts of all messages."""
+        for message in self.messages:
+            if isinstance(message.content, list):
+                yield from message.content
 
     def results(self) -> list[tuple[str, str]]:
         """The tool results at the conversation's end: (the tool's name or "", its answer), oldest first."""

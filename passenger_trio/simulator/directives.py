@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from passenger_trio.simulator.recorded_errors import ERRORS
+
 
 class BadDirective(ValueError):
     """A directive that cannot be followed; the text says which, and why."""
@@ -26,7 +28,10 @@ class ScriptedCall:
 
 @dataclass(slots=True)
 class Script:
-    """What one text asks for. ``prompt`` is the text without its directives."""
+    """What one text asks for. ``prompt`` is the text without its directives; the rest is told in ``docs/simulator.md``.
+
+    ``cut`` and ``bytes`` are numbers of bytes, ``silence`` and ``pause`` seconds.
+    """
 
     prompt: str = ""
     reply: str | None = None
@@ -38,11 +43,47 @@ class Script:
     midfail: bool = False
     http: int | None = None
     http_once: int | None = None
+    error: str | None = None
+    overflow: bool = False
+    filter: bool = False
+    stop: bool = False
+    cut: int | None = None
+    bytes: int | None = None
+    silence: float = 0.0
+    pause: float = 0.0
+    nofinish: bool = False
+    nodone: bool = False
+    done: bool = False
+    crlf: bool = False
+    comments: bool = False
+    tail: bool = False
+    inband: bool = False
+    failed: bool = False
 
 
-_OPENING: Final = re.compile(r"\[\[(reply64|reply|call|two|think|long|len|midfail|http1|http)(?=:|\]\])")
 _TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
-_FLAGS: Final = {"two": "two", "think": "think", "long": "long", "len": "length", "midfail": "midfail"}
+_FLAGS: Final = {
+    name: name
+    for name in (
+        "two",
+        "think",
+        "long",
+        "midfail",
+        "overflow",
+        "filter",
+        "stop",
+        "nofinish",
+        "nodone",
+        "done",
+        "crlf",
+        "comments",
+        "tail",
+        "inband",
+        "failed",
+    )
+} | {"len": "length"}
+_ARGUED: Final = ("reply64", "reply", "call", "http1", "http", "err", "cut", "bytes", "silence", "pause")
+_OPENING: Final = re.compile(rf"\[\[({'|'.join([*_FLAGS, *_ARGUED])})(?=:|\]\])")
 
 
 def parse(text: str) -> Script:
@@ -83,8 +124,14 @@ def _follow(script: Script, name: str, text: str, position: int) -> int:
         script.reply = _from_base64(argument)
     elif name == "http":
         script.http = _status(name, argument)
-    else:
+    elif name == "http1":
         script.http_once = _status(name, argument)
+    elif name == "err":
+        script.error = _error(argument)
+    elif name in {"cut", "bytes"}:
+        setattr(script, name, _count(name, argument))
+    else:
+        setattr(script, name, _seconds(name, argument))
     return end + 2
 
 
@@ -125,3 +172,21 @@ def _status(name: str, argument: str) -> int:
     if not re.fullmatch(r"[45][0-9][0-9]", argument):
         raise BadDirective(f"[[{name}:{argument}]]: a status is a number from 400 to 599")
     return int(argument)
+
+
+def _error(argument: str) -> str:
+    if argument not in ERRORS:
+        raise BadDirective(f"[[err:{argument}]]: no such error; known are {', '.join(ERRORS)}")
+    return argument
+
+
+def _count(name: str, argument: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", argument) or (name == "bytes" and int(argument) == 0):
+        raise BadDirective(f"[[{name}:{argument}]]: needs a number of bytes")
+    return int(argument)
+
+
+def _seconds(name: str, argument: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", argument):
+        raise BadDirective(f"[[{name}:{argument}]]: needs a number of seconds, as in [[{name}:1.5]]")
+    return float(argument)

@@ -9,7 +9,8 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from passenger_trio.simulator import quart_seam
-from passenger_trio.simulator.refusals import BAD_CREDENTIALS, HTML, Refused
+from passenger_trio.simulator.account import TOKEN_ANSWERS
+from passenger_trio.simulator.refusals import BAD_CREDENTIALS, HTML, JSON_UTF8, Refusal, Refused
 from passenger_trio.simulator.world import Simulator
 
 _FORM: Final = "application/x-www-form-urlencoded; charset=utf-8"
@@ -55,6 +56,9 @@ class GitHubRoutes:
     async def token(self) -> Response:
         """Exchange the GitHub token for a Copilot token."""
         self._authorize()
+        if refused := TOKEN_ANSWERS.get(self._simulator.token_answer or ""):
+            status, body = refused
+            raise Refused(Refusal(status, msgspec.json.encode(body), JSON_UTF8))
         return quart_seam.json_answer(self._simulator.exchange(quart_seam.own_origin()))
 
     async def copilot_user(self) -> Response:

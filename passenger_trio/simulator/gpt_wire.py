@@ -9,12 +9,13 @@ a null ``usage`` on every event, and a ``cot_id`` that comes after the finish.
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
+from passenger_trio.simulator import billing
 from passenger_trio.simulator.answers import Answer
+from passenger_trio.simulator.stamp import CHAT_NOISE, DONE, Stamp, Stream
 
 _SAFE: Final = {
     "hate": {"filtered": False, "severity": "safe"},
@@ -26,33 +27,7 @@ _PROMPT_FILTER: Final = [{"content_filter_results": _SAFE, "prompt_index": 0}]
 _FINGERPRINT: Final = "fp_ee1d74bde0"
 _PADDING: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ARGUMENT_PIECE: Final = 12  # characters in one event
-_DONE: Final = b"data: [DONE]\n\n"
 _encode: Final = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
-    """What tells two equal answers apart. ``nonce`` is 29 hexadecimal digits or more, ``created`` unix seconds."""
-
-    model: str
-    created: int
-    nonce: str
-
-    def chat_id(self) -> str:
-        """The id of the answer."""
-        return f"chatcmpl-{self.nonce[:29]}"
-
-    def call_id(self, index: int) -> str:
-        """The id of the tool call with that index; no two answers share one."""
-        return f"call_{self.nonce[:20]}{index:04}"
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """The events of a streamed answer, each with its blank line. ``ending`` begins with the finish event."""
-
-    body: list[bytes]
-    ending: list[bytes]
 
 
 def whole(answer: Answer, stamp: Stamp) -> bytes:
@@ -75,7 +50,7 @@ def whole(answer: Answer, stamp: Stamp) -> bytes:
             for index, call in enumerate(answer.calls)
         ]
     choice = {
-        "content_filter_results": {} if answer.text is None else _SAFE,
+        "content_filter_results": _filter_results(answer),
         "finish_reason": answer.finish,
         "index": 0,
         "message": message,
@@ -115,7 +90,7 @@ def _plain(answer: Answer, stamp: Stamp) -> Stream:
     }
     body = [b"data: " + _encode(first) + b"\n\n", *_deltas(answer, stamp, _tail(origin), _encode(_SAFE))]
     finish = _finish(answer, {"copilot_usage": _copilot_usage(answer), **origin, "usage": _usage(answer)})
-    return Stream(body, [finish, _DONE])
+    return Stream(body, [finish, DONE], noise=CHAT_NOISE)
 
 
 def _reasoned(answer: Answer, stamp: Stamp) -> Stream:
@@ -134,7 +109,7 @@ def _reasoned(answer: Answer, stamp: Stamp) -> Stream:
     ]
     body += _deltas(answer, stamp, named, b"{}")
     cot_id = _event(b"{}", _encode({"cot_id": _cot_id(stamp)}), nameless)
-    return Stream(body, [_finish(answer, {**origin, "usage": _usage(answer)}), cot_id, _DONE])
+    return Stream(body, [_finish(answer, {**origin, "usage": _usage(answer)}), cot_id, DONE], noise=CHAT_NOISE)
 
 
 def _deltas(answer: Answer, stamp: Stamp, tail: bytes, filtered: bytes) -> Iterator[bytes]:
@@ -191,17 +166,13 @@ def _usage(answer: Answer) -> dict[str, object]:
 
 
 def _copilot_usage(answer: Answer) -> dict[str, object]:
-    counts = {
-        "input": answer.prompt_tokens,
-        "cache_read": 0,
-        "cache_write": 0,
-        "output": answer.completion_tokens(),
-    }
-    details = [
-        {"batch_size": 1_000_000, "cost_per_batch": 0, "token_count": count, "token_type": kind}
-        for kind, count in counts.items()
-    ]
-    return {"token_details": details, "total_nano_aiu": 0}
+    return billing.copilot_usage(billing.FREE, tokens_in=answer.prompt_tokens, tokens_out=answer.completion_tokens())
+
+
+def _filter_results(answer: Answer) -> dict[str, object]:
+    if answer.finish == "content_filter":
+        return {**_SAFE, "violence": {"filtered": True, "severity": "medium"}}
+    return {} if answer.text is None else {**_SAFE}
 
 
 def _cot_id(stamp: Stamp) -> str:

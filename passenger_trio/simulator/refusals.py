@@ -1,7 +1,8 @@
 """How GitHub and Copilot say no: statuses, bodies and headers.
 
 The texts are the literals that clients of Copilot report (protocol: errors). Many of Copilot's JSON bodies come as
-``text/plain`` with a newline at the end; that is kept here, because clients have tripped over it.
+``text/plain`` with a newline at the end; that is kept here, because clients have tripped over it. The whole table, by
+name, is in ``recorded_errors``.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,8 @@ class Refused(Exception):
         self.refusal = refusal
 
 
-def _error(message: str, code: str, **more: str) -> bytes:
+def error_body(message: str, code: str, **more: str) -> bytes:
+    """An error as Copilot writes it."""
     return msgspec.json.encode({"error": {"message": message, "code": code, **more}}) + b"\n"
 
 
@@ -47,7 +49,7 @@ TOKEN_EXPIRED: Final = Refusal(401, b"IDE token expired: unauthorized: token exp
 TOKEN_UNKNOWN: Final = Refusal(401, b"unauthorized: token expired\n")
 MODEL_NOT_SUPPORTED: Final = Refusal(
     400,
-    _error(
+    error_body(
         "The requested model is not supported.",
         "model_not_supported",
         param="model",
@@ -55,67 +57,45 @@ MODEL_NOT_SUPPORTED: Final = Refusal(
     ),
 )
 NOT_FOUND: Final = Refusal(404, b"404 page not found\n")
+BAD_REQUEST: Final = Refusal(400, b"Bad Request\n")
+NO_EDITOR_VERSION: Final = Refusal(400, b"bad request: missing Editor-Version header for IDE auth\n")
+NO_VISION_HEADER: Final = Refusal(
+    400, error_body("missing required Copilot-Vision-Request header for vision requests", "")
+)
+NO_PREVIOUS_RESPONSE: Final = Refusal(
+    400, error_body("Previous response not found", "previous_response_not_found"), JSON
+)
+POLICY_LOCKED: Final = Refusal(403, b"this model requires an enterprise or organization policy to be enabled\n")
 
 
-def unsupported_api(model: str) -> Refusal:
-    """The model exists, but not behind ``/chat/completions``."""
-    message = f'model "{model}" is not accessible via the /chat/completions endpoint'
-    return Refusal(400, _error(message, "unsupported_api_for_model"))
+def unsupported_api(model: str, endpoint: str = "/chat/completions") -> Refusal:
+    """The model exists, but not behind ``endpoint``."""
+    message = f'model "{model}" is not accessible via the {endpoint} endpoint'
+    return Refusal(400, error_body(message, "unsupported_api_for_model"))
 
 
 def invalid_body(message: str = "invalid request body") -> Refusal:
     """The request is not one that Copilot understands. ``message`` says why, where the simulator knows better."""
-    return Refusal(400, _error(message, "invalid_request_body"))
+    return Refusal(400, error_body(message, "invalid_request_body"))
 
 
-def for_status(status: int) -> Refusal:
-    """A likely answer of Copilot's with ``status``: the recorded one, or else a JSON error with that number."""
-    match status:
-        case 400:
-            return invalid_body()
-        case 401:
-            return TOKEN_EXPIRED
-        case 402:
-            body = _error("You have no quota", "quota_exceeded")
-            return Refusal(402, body, JSON, {"retry-after": "2030-01-01T00:00:00Z"})
-        case 403:
-            return Refusal(403, b"unauthorized: not authorized to use this Copilot feature\n")
-        case 404:
-            return Refusal(404, _error("model not found", "not_found"), JSON)
-        case 413:
-            return Refusal(413, _error("failed to parse request", ""), JSON)
-        case 421:
-            return Refusal(421, b"Misdirected Request\n")
-        case 422:
-            message = "The response was filtered due to the prompt triggering the content management policy."
-            return Refusal(422, _error(message, "content_filter"), JSON)
-        case 424:
-            return Refusal(424, b"failed dependency\n")
-        case 429:
-            headers = {"retry-after": "37", "x-ratelimit-exceeded": "rate_limited"}
-            return Refusal(429, _error("rate limit exceeded", "rate_limited"), JSON, headers)
-        case 466:
-            return Refusal(
-                466,
-                b"bad request: the specified API version is no longer supported. "
-                b"You may need to update your client to a newer version.\n",
-            )
-        case 499:
-            return Refusal(499, b"")
-        case 500:
-            return Refusal(500, _error("Internal server error", "internal_error"), JSON)
-        case 502:
-            return Refusal(502, _UNICORN, HTML)
-        case 503:
-            reason = b"reset reason: connection termination\n"
-            return Refusal(503, b"upstream connect error or disconnect/reset before headers. " + reason)
-        case 504:
-            return Refusal(504, b"stream timeout\n")
-        case _:
-            return Refusal(status, _error(f"simulated status {status}", "simulated"), JSON)
+def anthropic(message: str) -> Refusal:
+    """A refusal in Anthropic's form, which ``/v1/messages`` has for what it finds wrong with a request."""
+    error = {"type": "invalid_request_error", "message": message}
+    return Refusal(400, msgspec.json.encode({"type": "error", "error": error}) + b"\n", JSON)
 
 
-_UNICORN: Final = (
-    b"<!DOCTYPE html>\n<html><head><title>Unicorn! &middot; GitHub</title></head>"
-    b"<body><p>We had issues producing the response to your request.</p></body></html>\n"
-)
+def too_long(tokens: int, limit: int) -> Refusal:
+    """The prompt does not fit into the model, on ``/chat/completions``."""
+    message = f"prompt token count of {tokens} exceeds the limit of {limit}"
+    return Refusal(400, error_body(message, "model_max_prompt_tokens_exceeded"), JSON)
+
+
+def responses_too_long() -> Refusal:
+    """The prompt does not fit into the model, on ``/responses``, which tells no numbers."""
+    return invalid_body("Your input exceeds the context window of this model. Please adjust your input and try again.")
+
+
+def messages_too_long(tokens: int, limit: int) -> Refusal:
+    """The prompt does not fit into the model, on ``/v1/messages``."""
+    return anthropic(f"prompt is too long: {tokens} tokens > {limit} maximum")

@@ -4,14 +4,14 @@ import dataclasses
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from passenger_trio.simulator import account, fakes
 from passenger_trio.simulator.catalogue import Catalogue
 from passenger_trio.simulator.device import DeviceFlow, check_polls
-from passenger_trio.simulator.gpt_wire import Stamp
 from passenger_trio.simulator.records import Fault, SeenRequest
+from passenger_trio.simulator.stamp import Stamp
 
 _SEEN_REQUESTS: Final = 200
 _SEEN_BYTES: Final = 64 * 1024 * 1024
@@ -25,7 +25,13 @@ class Simulator:
     ``polls`` is what polls of a device code answer in turn, by the names of ``device.POLL_NAMES``; ``interval`` the
     seconds between polls. ``clock_skew`` seconds are added to the server's clock, in ``Date`` and ``expires_at``
     alike. ``plan`` is one of ``account.PLANS``; ``word_delay`` the seconds between the words of ``[[long]]``.
-    ``clock`` gives unix seconds. Raises :class:`ValueError` for an unknown plan or poll.
+    ``clock`` gives unix seconds. Raises :class:`ValueError` for an unknown plan, poll or token answer.
+
+    What Copilot refuses: ``needs_editor_version`` requests without ``Editor-Version``, ``needs_vision_header`` pictures
+    without ``Copilot-Vision-Request``, ``retired_versions`` those values of ``X-GitHub-Api-Version``, ``strict`` bodies
+    that the endpoint or the model does not take, ``policy_locked`` switching a model on. With ``misdirected`` the API
+    answers 421, until a token is exchanged after it has. ``exhausted`` is an account that has used up its quota;
+    ``token_answer`` is what the token route says instead of a token, by the names of ``account.TOKEN_ANSWERS``.
 
     All public attributes may be changed while requests are being answered. Not safe across threads.
     """
@@ -41,6 +47,14 @@ class Simulator:
         plan: str = "individual",
         word_delay: float = 0.02,
         login: str = "octocat",
+        needs_editor_version: bool = True,
+        needs_vision_header: bool = True,
+        retired_versions: Collection[str] = ("2024-12-15",),
+        misdirected: bool = False,
+        strict: bool = True,
+        policy_locked: bool = False,
+        exhausted: bool = False,
+        token_answer: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.token_life = token_life
@@ -51,11 +65,20 @@ class Simulator:
         self.clock_skew = clock_skew
         self.word_delay = word_delay
         self.login = login
+        self.needs_editor_version = needs_editor_version
+        self.needs_vision_header = needs_vision_header
+        self.retired_versions: Collection[str] = retired_versions
+        self.misdirected = misdirected
+        self.strict = strict
+        self.policy_locked = policy_locked
+        self.exhausted = exhausted
+        self.token_answer = account.check_token_answer(token_answer)
         self.faults: list[Fault] = []
 
         self.counts: Counter[str] = Counter()
         self.chat_statuses: Counter[int] = Counter()
         self.requests: deque[SeenRequest] = deque(maxlen=_SEEN_REQUESTS)
+        self.initiators: Counter[str] = Counter()
         self.last_initiator: str | None = None
         self.open_streams = 0
         self.cancelled_streams = 0
@@ -66,6 +89,7 @@ class Simulator:
         self._device = DeviceFlow(clock=clock, log_in=self.log_in)
         self._github_tokens: set[str] = set()
         self._copilot_tokens: dict[str, float] = {}  # when each dies, by the server's clock
+        self._told_misdirected = False
         self._seen_bytes = 0
         self._refused: dict[bytes, None] = {}  # in the order of their refusal
 
@@ -103,20 +127,29 @@ class Simulator:
 
     def copilot_user(self, origin: str) -> dict[str, object]:
         """The answer of ``GET /copilot_internal/user``."""
-        return account.copilot_user(self._plan, self.login, origin, now=self.now())
+        return account.copilot_user(self._plan, self.login, origin, now=self.now(), exhausted=self.exhausted)
 
     # Copilot's side
 
     def exchange(self, origin: str) -> dict[str, object]:
         """A new Copilot token in its envelope, good for ``token_life`` seconds at ``origin``."""
+        if self._told_misdirected:
+            self.misdirected = self._told_misdirected = False
         now = self.now()
         dies = now + self.token_life
         token = fakes.copilot_token(expires_at=int(dies), sku=self._plan.sku, host=origin.partition("//")[2])
         self._copilot_tokens[token] = dies
         refresh_in = int(self.token_life * 5 / 6) if self.refresh_in is None else self.refresh_in
-        return account.token_envelope(
-            self._plan, origin, token=token, expires_at=int(dies), refresh_in=refresh_in, now=now
+        envelope = account.token_envelope(
+            self._plan,
+            origin,
+            token=token,
+            expires_at=int(dies),
+            refresh_in=refresh_in,
+            now=now,
+            exhausted=self.exhausted,
         )
+        return envelope if self.token_answer is None else account.minimal(envelope)
 
     def kill_tokens(self) -> None:
         """Every Copilot token issued so far is dead from now on."""
@@ -128,6 +161,24 @@ class Simulator:
         if dies is None:
             return "unknown"
         return "good" if self.now() < dies else "dead"
+
+    def is_misdirected(self) -> bool:
+        """Whether this request came to the wrong host; the next exchange shows the right one."""
+        self._told_misdirected = self._told_misdirected or self.misdirected
+        return self.misdirected
+
+    def note_initiator(self, said: str | None) -> None:
+        """Count who began a turn; what is neither a user nor an agent is billed as a user."""
+        self.last_initiator = said
+        self.initiators["agent" if said is not None and said.strip().lower() == "agent" else "user"] += 1
+
+    def models(self, api_version: str | None) -> bytes:
+        """The body of ``GET /models`` in that API version."""
+        return self.catalogue.body_for(api_version, token_billing=self._plan.token_billing)
+
+    def quota_headers(self) -> dict[str, str]:
+        """What the answers of the three generating routes tell of the quota."""
+        return account.quota_headers(self._plan, now=self.now(), exhausted=self.exhausted)
 
     def stamp(self, model: str) -> Stamp:
         """The id and time of a new answer of ``model``."""
@@ -173,6 +224,7 @@ class Simulator:
             "simulator": True,
             "counts": dict(self.counts),
             "chats_by_status": {str(status): count for status, count in self.chat_statuses.items()},
+            "initiators": dict(self.initiators),
             "last_initiator": self.last_initiator,
             "open_streams": self.open_streams,
             "cancelled_streams": self.cancelled_streams,

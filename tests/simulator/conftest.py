@@ -36,11 +36,17 @@ class Line:
         return answer.json()
 
     async def bearer(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {(await self.exchange())['token']}"}
+        token = (await self.exchange())["token"]
+        return {"Authorization": f"Bearer {token}", "Editor-Version": "vscode/1.111.0"}
 
-    async def ask(self, prompt: str, **fields: Any) -> httpx.Response:
+    async def ask(self, prompt: Any, **fields: Any) -> httpx.Response:
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": prompt}], **fields}
-        return await self.client.post("/chat/completions", json=body, headers=await self.bearer())
+        return await self.post("/chat/completions", body)
+
+    async def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        """``headers`` as ``x_initiator="user"``."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post(path, json=body, headers={**await self.bearer(), **more})
 
 
 @pytest.fixture

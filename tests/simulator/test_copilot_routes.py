@@ -16,11 +16,14 @@ def texts(body):
     return "".join(delta.get("content") or "" for delta in deltas)
 
 
-async def test_the_models_are_the_recorded_list(line, sample):
+async def test_the_models_begin_with_the_recorded_list(line, sample):
     with trio.fail_after(10):
         answer = await line.client.get("/models", headers=await line.bearer())
 
-    assert answer.json() == json.loads(sample("models_list.json"))
+    recorded = json.loads(sample("models_list.json"))
+    listed = answer.json()
+    assert listed["data"][: len(recorded["data"])] == recorded["data"]
+    assert listed.keys() == recorded.keys()
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -189,7 +192,7 @@ async def test_a_client_that_leaves_is_noticed(line):
     head = [
         "POST /chat/completions HTTP/1.1",
         "Host: x",
-        f"Authorization: {(await line.bearer())['Authorization']}",
+        *(f"{name}: {value}" for name, value in (await line.bearer()).items()),
         f"Content-Length: {len(body)}",
     ]
     received = b""

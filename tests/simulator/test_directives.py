@@ -4,7 +4,7 @@ import contextlib
 import pytest
 from hypothesis import given, strategies as st
 
-from passenger_trio.simulator.directives import BadDirective, ScriptedCall, parse
+from passenger_trio.simulator.directives import BadDirective, Script, ScriptedCall, parse
 
 
 def test_a_text_without_directives_is_all_prompt():
@@ -32,13 +32,23 @@ def test_directives_are_taken_out_of_the_prompt():
         ("[[long]]", "long"),
         ("[[len]]", "length"),
         ("[[midfail]]", "midfail"),
+        ("[[overflow]]", "overflow"),
+        ("[[filter]]", "filter"),
+        ("[[stop]]", "stop"),
+        ("[[nofinish]]", "nofinish"),
+        ("[[nodone]]", "nodone"),
+        ("[[done]]", "done"),
+        ("[[crlf]]", "crlf"),
+        ("[[comments]]", "comments"),
+        ("[[tail]]", "tail"),
+        ("[[inband]]", "inband"),
+        ("[[failed]]", "failed"),
     ],
 )
 def test_each_flag_sets_itself_and_no_other(text, flag):
     script = parse(text)
 
-    flags = ("two", "think", "long", "length", "midfail")
-    assert {name for name in flags if getattr(script, name)} == {flag}
+    assert {name for name in Script.__slots__ if getattr(script, name) is True} == {flag}
 
 
 def test_a_reply_keeps_its_spaces_and_lines():
@@ -100,8 +110,21 @@ def test_http_and_http1_are_told_apart():
         ("[[call:f [1]]]", "JSON object"),
         ("[[call:f {} x]]", "no closing"),
         ("[[call:f {}", "no closing"),
+        ("[[err:418]]", "no such error; known are"),
+        ("[[cut:x]]", "number of bytes"),
+        ("[[cut:-1]]", "number of bytes"),
+        ("[[bytes:0]]", "number of bytes"),
+        ("[[silence:soon]]", "number of seconds"),
+        ("[[pause]]", "needs something"),
     ],
 )
 def test_a_malformed_directive_is_refused_with_its_reason(text, reason):
     with pytest.raises(BadDirective, match=reason):
         parse(text)
+
+
+def test_numbers_and_names_are_read():
+    script = parse("[[cut:12]][[bytes:3]][[silence:1.5]][[pause:2]][[err:429_weekly]] rest")
+
+    assert (script.cut, script.bytes, script.silence, script.pause) == (12, 3, 1.5, 2.0)
+    assert (script.error, script.prompt) == ("429_weekly", "rest")

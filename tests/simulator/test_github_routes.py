@@ -119,3 +119,22 @@ async def test_a_fault_takes_the_place_of_one_answer(line):
 
     assert (refused.status_code, refused.text, refused.headers["retry-after"]) == (403, "no", "9")
     assert line.simulator.counts["token"] == 2
+
+
+@pytest.mark.parametrize("name, status", [("403_spammy_user", 403), ("404", 404)])
+async def test_the_token_route_can_refuse(line, name, status):
+    line.simulator.token_answer = name
+    with trio.fail_after(10):
+        answer = await line.client.get(
+            "/copilot_internal/v2/token", headers={"Authorization": f"token {line.github_token}"}
+        )
+
+    assert answer.status_code == status
+
+
+async def test_an_envelope_can_be_minimal(line, sample):
+    line.simulator.token_answer = "minimal"
+    with trio.fail_after(10):
+        envelope = await line.exchange()
+
+    assert envelope.keys() == json.loads(sample("token_envelope_minimal.json")).keys()
