@@ -71,7 +71,10 @@ def request(call: Call, model: Model) -> Written:
 
 
 def _check_pictures(messages: list[RequestMessage], model: Model) -> None:
-    """Pictures come as data URLs (Copilot fetches nothing) and no more of them than the model takes."""
+    """Pictures come as data URLs (Copilot fetches nothing), and to Gemini no more of them than it takes.
+
+    ``/models`` states a limit for others too, but the official client holds Gemini alone to it.
+    """
     count = 0
     for position, message in enumerate(messages):
         for part in message.content if isinstance(message.content, list) else ():
@@ -90,9 +93,10 @@ def _check_pictures(messages: list[RequestMessage], model: Model) -> None:
                     code="unsupported_image_url",
                 )
     vision = model.limits.vision
-    if vision is not None and vision.max_prompt_images is not None and count > vision.max_prompt_images:
+    limit = vision.max_prompt_images if vision is not None and model.vendor == "Google" else None
+    if limit is not None and count > limit:
         raise BadRequest(
-            f"`{model.id}` takes {vision.max_prompt_images} pictures at most, and there are {count}.",
+            f"`{model.id}` takes {limit} pictures at most, and there are {count}.",
             param="messages",
             code="too_many_images",
         )

@@ -106,10 +106,12 @@ def test_a_picture_that_is_none_is_left_to_copilots_own_error(url: object) -> No
 
 
 def test_more_pictures_than_the_model_takes_are_a_400_with_the_number() -> None:
-    one = model(vision=Vision(max_prompt_images=1))
+    one, other = model(vision=Vision(max_prompt_images=1)), model(vision=Vision(max_prompt_images=1))
+    one.vendor = "Google"
     messages = [{"role": "user", "content": [PICTURE]}]
 
     assert sent({"messages": messages}, one)["messages"] == messages
+    assert sent({"messages": messages * 2}, other)["messages"] == messages * 2
     with pytest.raises(BadRequest, match="takes 1 pictures at most, and there are 2"):
         write({"messages": messages * 2}, one)
 
