@@ -4,10 +4,10 @@ What it imitates is Copilot's wire, with its deviations from OpenAI's; what it d
 about their prompt, and a prompt can steer them (:mod:`~passenger_trio.simulator.directives`). ``docs/simulator.md`` is
 its manual.
 
-Read :mod:`~passenger_trio.simulator.app` for what holds for every request; ``github_routes``, ``copilot_routes``,
-and ``generation_routes`` for the routes; ``answers`` for what is said and ``forms`` for how it looks; ``chat_rules``,
-``responses_request`` and ``messages_rules`` for what is refused; ``chaos`` for what goes wrong on the way; and ``world``
-for all that changes.
+Read :mod:`~passenger_trio.simulator.app` for what holds for every request; ``github_routes``, ``copilot_routes`` and
+``generation_routes`` for the routes; ``answers`` for what is said and ``forms`` for how it looks; ``chat_rules``,
+``responses_request`` and ``messages_rules`` for what is refused; ``chaos`` for what goes wrong on the way; ``world`` for
+all that changes.
 """
 
 from passenger_trio.simulator.app import build_app
