@@ -6,8 +6,8 @@ its manual.
 
 Read :mod:`~passenger_trio.simulator.app` for what holds for every request; ``github_routes``, ``copilot_routes`` and
 ``generation_routes`` for the routes; ``answers`` for what is said and ``forms`` for how it looks; ``chat_rules``,
-``responses_request`` and ``messages_rules`` for what is refused; ``chaos`` for what goes wrong on the way; ``world`` for
-all that changes.
+``responses_request`` and ``messages_rules`` for what is refused; ``chaos`` for what goes wrong on the way; and for all
+that changes ``world``.
 """
 
 from passenger_trio.simulator.app import build_app
