@@ -126,3 +126,10 @@ def live(session: nox.Session) -> None:
     session.install(*groups("conformance"))
     install_wheel(session)
     session.run("python", "tests/conformance/live.py", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """What the house costs beside a bare relay on the same ground, in one run; prints, and fails for no figure."""
+    install_wheel(session)
+    session.run("python", "contrib/bench/bench.py")
