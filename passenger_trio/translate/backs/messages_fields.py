@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, cast
 import msgspec
 
 from passenger_trio.errors import BadRequest
-from passenger_trio.translate.backs.messages_input import read, unsaid
+from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.backs.messages_input import unsaid
 from passenger_trio.translate.backs.tools import give_properties
 from passenger_trio.wire import envelope
 from passenger_trio.wire.envelope import Envelope

@@ -6,16 +6,16 @@ last message must be the user's; ``cache_control`` is ``{"type": "ephemeral"}`` 
 """
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from passenger_trio.errors import BadRequest
+from passenger_trio.translate.backs.fields import read
 from passenger_trio.wire import envelope, messages as wire
 
 Text = str | None
-T = TypeVar("T")
 Block = dict[str, Any]
 
 _MEDIA: Final = {
@@ -97,16 +97,6 @@ class Converted(NamedTuple):
         if len(self.turns) < 2 or self.turns[-1].content[0]["type"] != "tool_result":
             return False
         return self.turns[-2].content[0]["type"] not in _THOUGHTS
-
-
-def read(decode: Callable[[msgspec.Raw], T], raw: msgspec.Raw, name: str) -> T:
-    """The value of the field ``name``. Raises :class:`~passenger_trio.errors.BadRequest` that names what is wrong."""
-    try:
-        return decode(raw)
-    except envelope.UNREADABLE as error:
-        text, _, path = str(error).partition(" - at `$")
-        where = name + path.rstrip("`")
-        raise BadRequest(f"`{where}` of the request is wrong: {text}", param=where, code="invalid_value") from None
 
 
 def unsaid(where: str, what: str, remedy: str) -> BadRequest:

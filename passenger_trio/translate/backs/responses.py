@@ -11,8 +11,9 @@ import msgspec
 
 from passenger_trio.errors import BadRequest
 from passenger_trio.translate.backs.effort import nearest_effort
+from passenger_trio.translate.backs.fields import read
 from passenger_trio.translate.backs.responses_answer import Stream, reply
-from passenger_trio.translate.backs.responses_input import convert, read
+from passenger_trio.translate.backs.responses_input import convert
 from passenger_trio.translate.backs.tools import give_properties
 from passenger_trio.wire import envelope
 from passenger_trio.wire.chat import Call, Written

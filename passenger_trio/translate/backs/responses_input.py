@@ -1,17 +1,16 @@
 """A conversation of the hub as the ``input`` items of ``/responses``, in the same order."""
 
 import hashlib
-from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import msgspec
 
 from passenger_trio.errors import BadRequest
+from passenger_trio.translate.backs.fields import read
 from passenger_trio.wire import envelope
 from passenger_trio.wire.envelope import Envelope
 
 Text = str | None
-T = TypeVar("T")
 
 _MAX_CALL_ID: Final = 64
 """Longer ones are refused: ``Invalid 'input[5].call_id': string too long. Expected a string with maximum length 64``.
@@ -75,16 +74,6 @@ class Converted(NamedTuple):
 _decode_messages: Final = msgspec.json.Decoder(list[_Message]).decode
 _decode_text: Final = msgspec.json.Decoder(str).decode
 _decode_reasoning: Final = msgspec.json.Decoder(list[_Reasoning]).decode
-
-
-def read(decode: Callable[[msgspec.Raw], T], raw: msgspec.Raw, name: str) -> T:
-    """The value of the field ``name``. Raises :class:`~passenger_trio.errors.BadRequest` that names what is wrong."""
-    try:
-        return decode(raw)
-    except envelope.UNREADABLE as error:
-        text, _, path = str(error).partition(" - at `$")
-        where = name + path.rstrip("`")
-        raise BadRequest(f"`{where}` of the request is wrong: {text}", param=where, code="invalid_value") from None
 
 
 def convert(messages: msgspec.Raw) -> Converted:
