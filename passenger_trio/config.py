@@ -73,6 +73,12 @@ class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     copilot_token_path: str = ""
 
 
+class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``aliases`` are the user's own names for models, each with the id that is meant; a ``*`` ends a beginning."""
+
+    aliases: dict[str, str] = {}
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it."""
 
@@ -80,6 +86,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     copilot: Copilot = Copilot()
     server: Server = Server()
     tokens: Tokens = Tokens()
+    models: Models = Models()
 
 
 class Loaded(NamedTuple):
@@ -95,7 +102,10 @@ SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "copilot": Copilot,
     "server": Server,
     "tokens": Tokens,
+    "models": Models,
 }
+
+_ALIASES: Final = "models.aliases"
 
 
 def config_directory(environ: Mapping[str, str] = os.environ) -> Path:
@@ -196,19 +206,44 @@ def _checked(layer: Mapping[str, object], origin: str, *, strict: bool) -> dict[
         if kind is None or key not in kind.__struct_fields__:
             raise ConfigError(f"{origin}: unknown key `{path}`. {_nearest(path)}")
         field = next(f for f in msgspec.structs.fields(kind) if f.name == key)
-        value = _split(raw) if not strict and field.type is not str and key.startswith("allowed_") else raw
+        value = raw if strict else _of_text(path, raw)
         try:
             converted = msgspec.convert(value, field.type, strict=strict, dec_hook=_secret)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"{origin}: `{path}` is wrong: {_lower(str(error))}.") from None
+            hint = " Put a name with a dot in quotes." if path == _ALIASES else ""
+            raise ConfigError(f"{origin}: `{path}` is wrong: {_lower(str(error))}.{hint}") from None
         if key.endswith("_url"):
             _check_url(path, str(converted), origin)
+        if path == _ALIASES:
+            _check_aliases(cast("dict[str, str]", converted), origin)
         checked[path] = converted
     return checked
 
 
-def _split(value: object) -> list[str]:
-    return [part.strip() for part in str(value).split(",") if part.strip()]
+def _of_text(path: str, value: object) -> object:
+    """What text from the environment says, where it is more than one value."""
+    if not path.startswith("server.allowed_") and path != _ALIASES:
+        return value
+    parts = [part.strip() for part in str(value).split(",") if part.strip()]
+    if path != _ALIASES:
+        return parts
+    pairs = [part.partition("=") for part in parts]
+    return {name.strip(): target.strip() for name, _, target in pairs}
+
+
+def _check_aliases(aliases: Mapping[str, str], origin: str) -> None:
+    seen: set[str] = set()
+    for name, target in aliases.items():
+        mistake = ""
+        if not name or not target:
+            mistake = "a name and the id that it means are needed"
+        elif "*" in name[:-1]:
+            mistake = "a `*` may only be at the end"
+        elif name.lower() in seen:
+            mistake = "the name is there twice, and upper and lower case are the same"
+        if mistake:
+            raise ConfigError(f"{origin}: `{_ALIASES}` is wrong at `{name} = {target}`: {mistake}.")
+        seen.add(name.lower())
 
 
 def _secret(kind: type, value: object) -> Secret:

@@ -1,5 +1,6 @@
 """Configuration: four layers, and errors that name the place, the path and the way out."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -150,8 +151,8 @@ def test_a_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
         ("[serverr]\nport = 1\n", "FILE: unknown key `serverr.port`. Did you mean `server.port`?"),
         ("[webserver]\nport = 1\n", "FILE: unknown key `webserver.port`. Did you mean `server.port`?"),
         ("port = 1\n", "FILE: unknown key `port`. Did you mean `server.port`?"),
-        ("[proxy]\n", "FILE: unknown key `proxy`. Known sections are github, copilot, server, tokens;"),
-        ("xyzzy = 1\n", "FILE: unknown key `xyzzy`. Known sections are github, copilot, server, tokens;"),
+        ("[proxy]\n", "FILE: unknown key `proxy`. Known sections are github, copilot, server, tokens, models;"),
+        ("xyzzy = 1\n", "FILE: unknown key `xyzzy`. Known sections are github, copilot, server, tokens, models;"),
         ("[server.port]\nx = 1\n", "FILE: `server.port` is wrong: expected `int`, got `object`."),
         ("[server]\nport = '1'\n", "FILE: `server.port` is wrong: expected `int`, got `str`."),
         ("[server]\nport = 65536\n", "FILE: `server.port` is wrong: expected `int` <= 65535."),
@@ -175,6 +176,46 @@ def test_a_file_may_say_nothing(text: str, tmp_path: Path) -> None:
     file.write_text(text)
 
     assert load(file, environ={}) == Loaded(Config(), file, load(environ={"HOME": str(tmp_path)}).origins)
+
+
+# Aliases
+
+
+def test_aliases_are_names_and_what_they_mean(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[models.aliases]\n"gpt-4-turbo" = "gpt-4.1"\n"claude-*" = "claude-sonnet-4.5"\n"*" = "gpt-4o"\n')
+
+    loaded = load(file, environ={})
+
+    meant = {"gpt-4-turbo": "gpt-4.1", "claude-*": "claude-sonnet-4.5", "*": "gpt-4o"}
+    assert loaded.config.models.aliases == meant
+    assert loaded.origins["models.aliases"] == str(file)
+
+
+def test_aliases_of_the_environment_take_the_place_of_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[models.aliases]\n"a" = "b"\n')
+
+    loaded = load(file, environ={f"{VARIABLE}MODELS__ALIASES": "c=d"})
+
+    assert loaded.config.models.aliases == {"c": "d"}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('[models.aliases]\n"a*b" = "c"\n', "is wrong at `a*b = c`: a `*` may only be at the end."),
+        ('[models.aliases]\n"*a*" = "c"\n', "is wrong at `*a* = c`: a `*` may only be at the end."),
+        ('[models.aliases]\n"" = "c"\n', "is wrong at ` = c`: a name and the id that it means are needed."),
+        ('[models.aliases]\na = ""\n', "is wrong at `a = `: a name and the id that it means are needed."),
+        ('[models.aliases]\nA = "b"\na = "c"\n', "is wrong at `a = c`: the name is there twice, and upper and lower"),
+        ("[models.aliases]\na = 5\n", "is wrong: expected `str`, got `int` - at `$[...]`."),
+        ('[models.aliases]\ngpt-4.1 = "x"\n', "is wrong: expected `str`, got `object` - at `$[...]`. Put a name with"),
+        ('[models]\naliases = "a=b"\n', "is wrong: expected `object`, got `str`."),
+    ],
+)
+def test_a_mistake_in_an_alias_is_told_with_its_place(text: str, message: str, tmp_path: Path) -> None:
+    assert refused(tmp_path / "c.toml", text).startswith(f"FILE: `models.aliases` {message}")
 
 
 # URLs
@@ -231,6 +272,14 @@ def test_only_the_url_of_the_models_may_be_empty() -> None:
         ("COPILOT__READ_TIMEOUT", "2.5", "copilot", "read_timeout", 2.5),
         ("COPILOT__EDITOR_VERSION", "5", "copilot", "editor_version", "5"),
         ("TOKENS__ACCESS_TOKEN_PATH", "/a,b", "tokens", "access_token_path", "/a,b"),
+        (
+            "MODELS__ALIASES",
+            "gpt-4=gpt-4.1, claude-* = x ,,",
+            "models",
+            "aliases",
+            {"gpt-4": "gpt-4.1", "claude-*": "x"},
+        ),
+        ("MODELS__ALIASES", "", "models", "aliases", {}),
     ],
 )
 def test_text_from_the_environment_becomes_a_value(name: str, text: str, section: str, key: str, value: Any) -> None:
@@ -248,6 +297,11 @@ def test_text_from_the_environment_becomes_a_value(name: str, text: str, section
         ("SERVER_PORT", "9", "unknown key `server_port`. Did you mean `server.port`?"),
         ("SERVER__PORT", "nine", "`server.port` is wrong: expected `int`, got `str`."),
         ("SERVER__PORT", "", "`server.port` is wrong: expected `int`, got `str`."),
+        (
+            "MODELS__ALIASES",
+            "gpt-4",
+            "`models.aliases` is wrong at `gpt-4 = `: a name and the id that it means are needed.",
+        ),
         ("GITHUB__OAUTH_TOKEN_URL", "http://x.example", "`github.oauth_token_url` must be an https URL"),
     ],
 )
@@ -312,10 +366,24 @@ def test_the_shipped_file_is_the_default_configuration() -> None:
 
 def test_every_key_of_the_shipped_file_is_explained() -> None:
     lines = SHIPPED.read_text().splitlines()
-    blocks = [lines[at - 1] for at, line in enumerate(lines) if "=" in line and not line.startswith("#")]
+    blocks = [
+        lines[at - 1]
+        for at, line in enumerate(lines)
+        if ("=" in line and not line.startswith("#")) or re.match(r"\[\w+\.", line)  # a key that is a table
+    ]
 
     assert len(blocks) == len(load(environ={"HOME": "/nowhere"}).origins)
     assert not [line for line in blocks if not line or line.startswith("[")]
+
+
+def test_the_examples_in_the_shipped_file_can_be_used_as_they_stand(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(re.sub(r'^# (".*" = ".*")$', r"\1", SHIPPED.read_text(), flags=re.MULTILINE))
+    [variable] = re.findall(r"^# (PASSENGER_TRIO_MODELS__ALIASES)='(.*)'$", SHIPPED.read_text(), re.MULTILINE)
+
+    aliases = load(file, environ={}).config.models.aliases
+    assert len(aliases) == 2
+    assert load(environ={"HOME": str(tmp_path), variable[0]: variable[1]}).config.models.aliases == aliases
 
 
 @given(st.text(max_size=20))

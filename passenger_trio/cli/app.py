@@ -137,13 +137,30 @@ def status(*, as_json: _Json = False, address: Address | None = None, files: Fil
 def models(*, as_json: _Json = False, files: Files | None = None) -> int:
     """List the models of your account.
 
-    The limits are in tokens: of the whole context, the prompt, the answer. "cost"
-    is premium requests a call. A model whose policy is "disabled" has first to be
-    switched on in your Copilot settings on GitHub.
+    The limits are in tokens: of the whole context, the prompt (in), the answer
+    (out). "cost" is premium requests a call (1x), or AIU for a million tokens in
+    and out (175/1400). A model whose policy is "disabled" has first to be switched
+    on, with `passenger-trio models enable NAME`.
     """
     from passenger_trio.cli import models
 
     return models.run(_ready(files).config, as_json=as_json)
+
+
+def enable_model(
+    name: Annotated[str, Parameter(help="The model, by any name that the server knows it by.")],
+    /,
+    *,
+    yes: Annotated[bool, Parameter(name=("--yes", "-y"), help="Accept the terms without being asked.")] = False,
+    files: Files | None = None,
+) -> int:
+    """Accept a model's terms and switch it on for your account.
+
+    Shows the terms and asks. In an organisation its administrator decides.
+    """
+    from passenger_trio.cli import models
+
+    return models.enable(_ready(files).config, name, yes=yes)
 
 
 def simulator(
@@ -190,6 +207,7 @@ def build_cli() -> App:
     verbs: tuple[Callable[..., int], ...] = (serve, login, logout, refresh_token, status, models, simulator)
     for position, verb in enumerate(verbs):
         cli.command(verb, help_epilogue="", sort_key=position)
+    cli["models"].command(enable_model, name="enable", help_epilogue="")
     return cli
 
 

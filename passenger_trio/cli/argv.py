@@ -23,7 +23,7 @@ def verb_first(words: Sequence[str], cli: App) -> list[str]:
         if value_next:
             value_next = False
         elif not verb.startswith("-") and verb in cli:
-            return [verb, *words[:place], *words[place + 1 :]]
+            return [verb, *verb_first([*words[:place], *words[place + 1 :]], cli[verb])]  # which may have verbs too
         elif word == "--" or not word.startswith("-"):
             break
         else:

@@ -61,7 +61,7 @@ class ServerState(msgspec.Struct):
 class Setting(msgspec.Struct):
     """A value and where it comes from; secrets are masked."""
 
-    value: str | float | list[str]
+    value: str | float | list[str] | dict[str, str]
     origin: str
 
 
@@ -163,7 +163,9 @@ def _settings(loaded: Loaded) -> dict[str, Setting]:
     return found
 
 
-def _shown(value: str | float | tuple[str, ...] | Secret) -> str | float | list[str]:
+def _shown(
+    value: str | float | tuple[str, ...] | dict[str, str] | Secret,
+) -> str | float | list[str] | dict[str, str]:
     if isinstance(value, Secret):
         return MASK if value else ""
     return list(value) if isinstance(value, tuple) else value
@@ -202,7 +204,9 @@ def _token_words(token: TokenState) -> str:
     return f"{token.path}, good for {span(token.seconds_left)}"
 
 
-def _value_words(value: str | float | list[str]) -> str:
+def _value_words(value: str | float | list[str] | dict[str, str]) -> str:
+    if isinstance(value, dict):
+        value = [f"{name} = {meant}" for name, meant in value.items()]
     text = ", ".join(value) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
     return text or "-"
 

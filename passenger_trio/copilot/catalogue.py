@@ -1,16 +1,20 @@
 """The account's models: fetched in the background, kept when a fetch fails, and found by the names clients use."""
 
 import logging
-from collections.abc import Mapping
+import math
+import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from types import MappingProxyType
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 import trio
+from msgspec import structs
 
 from passenger_trio.copilot import protocol
 from passenger_trio.copilot.client import CopilotClient, Fetch, is_own_host
+from passenger_trio.copilot.names import Names, shown
 from passenger_trio.copilot.tokens import Tokens
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused
 from passenger_trio.wire import envelope, models
@@ -23,6 +27,14 @@ FRESH_FOR: Final = 600.0
 
 RETRY_AFTER: Final = 30.0
 """Seconds to the next try after a failed one."""
+
+ASK_AGAIN_AFTER: Final = 60.0
+"""Seconds at least between two fetches for the sake of a name: whoever asks for what there is not is no burden."""
+
+PATIENCE: Final = 10.0
+"""Seconds that whoever asks for such a name waits for the new list; after that the old one counts."""
+
+INTENT: Final = "model-access"
 
 
 def parse(body: bytes) -> list[Model]:
@@ -52,8 +64,36 @@ def parse(body: bytes) -> list[Model]:
         raise UpstreamBroke(f"The list of models cannot be read: {error}") from None
     unique: dict[str, Model] = {}
     for model in found:
-        unique.setdefault(model.id, model)
+        twin = unique.get(model.id)
+        unique[model.id] = model if twin is None else _united(twin, model)
     return list(unique.values())
+
+
+def _united(first: Model, second: Model) -> Model:
+    """Two entries of one id as one: the first, with what it lacks of the second, and the endpoints of both.
+
+    An entry without endpoints says that it has the usual one, and one without a policy that it needs none.
+    """
+    endpoints = first.supported_endpoints
+    if endpoints and second.supported_endpoints:
+        endpoints = list(dict.fromkeys([*endpoints, *second.supported_endpoints]))
+    ours, theirs = first.capabilities, second.capabilities
+    return structs.replace(
+        first,
+        name=first.name or second.name,
+        vendor=first.vendor or second.vendor,
+        version=first.version or second.version,
+        billing=first.billing or second.billing,
+        supported_endpoints=endpoints,
+        capabilities=structs.replace(
+            ours,
+            family=ours.family or theirs.family,
+            tokenizer=ours.tokenizer or theirs.tokenizer,
+            limits=ours.limits or theirs.limits,
+            supports=ours.supports or theirs.supports,
+        ),
+        request_headers=first.request_headers or second.request_headers,
+    )
 
 
 def _entries(raw: list[msgspec.Raw]) -> list[Model]:
@@ -86,23 +126,35 @@ def _of_models_dev(entry: models.DevModel) -> Model:
 
 
 class Catalogue:
-    """The models, and the task that keeps them fresh. Reading never waits for a refresh, only for the very first list.
+    """The models, and the task that keeps them fresh. Reading waits for a fetch only where there is no list at all, or
+    where a new one may have what the old one lacks.
 
     ``models_url`` empty means the account's own list; another URL is asked without the token, unless it is on the
-    Copilot API's own host.
+    Copilot API's own host. ``aliases`` are the user's own names for models. ``names`` is of the latest list.
     """
 
-    def __init__(self, client: CopilotClient, tokens: Tokens, fetch: Fetch, *, models_url: str = "") -> None:
+    def __init__(
+        self,
+        client: CopilotClient,
+        tokens: Tokens,
+        fetch: Fetch,
+        *,
+        models_url: str = "",
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
         self._client = client
         self._tokens = tokens
         self._fetch = fetch
         self._models_url = models_url
-        self._models: Mapping[str, Model] = MappingProxyType({})
-        self._by_lower: Mapping[str, Model] = MappingProxyType({})
-        self._failure: PassengerError | None = None
-        self._first = trio.Event()
-        self._wanted = trio.Event()
+        self._aliases = aliases
+        self._models: Sequence[Model] = ()
+        self.names: Names = Names(aliases=aliases)
         self._loaded = False
+        self._failure: PassengerError | None = None
+        self._fetching = False
+        self._wanted = trio.Event()
+        self._fetched = trio.Event()
+        self._asked_again = -math.inf
 
     async def keep_fresh(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run for ever: fetch, wait, fetch. A failed fetch leaves the old list in place."""
@@ -110,46 +162,67 @@ class Catalogue:
         while True:
             self._wanted = trio.Event()
             pause = FRESH_FOR
+            self._fetching = True
             try:
                 self._take(await self.load())
             except PassengerError as error:
                 self._failure = error
                 pause = RETRY_AFTER
                 logger.warning("the list of models could not be fetched: %s", error.message)
-            self._first.set()
+            self._fetching = False
+            fetched, self._fetched = self._fetched, trio.Event()
+            fetched.set()
             with trio.move_on_after(pause):
                 await self._wanted.wait()
 
     async def models(self) -> list[Model]:
-        """All models, in Copilot's order. Raises why there is no list yet, if none has ever come."""
+        """The models that are shown, in Copilot's order. Raises why there is no list yet, if none has ever come."""
         await self._ready()
-        return list(self._models.values())
+        return shown(self._models)
 
     async def find(self, name: str) -> Model | None:
-        """The model a client means by ``name``, or ``None``: the exact id, else in any case, with or without
-        ``:latest`` and ``library/`` (Ollama's clients add them). Raises as :meth:`models`.
+        """The model a client means by ``name``, or ``None``; see :class:`Names`. Raises as :meth:`models`.
+
+        For a name that is unknown, or of a model that is switched off, the list is fetched anew and looked at again:
+        but once in :data:`ASK_AGAIN_AFTER` seconds, and once for all who ask meanwhile. A fetch that fails, or takes
+        longer than :data:`PATIENCE`, is nobody's error: the old list counts.
         """
         await self._ready()
-        if (exact := self._models.get(name)) is not None:
-            return exact
-        lower = name.lower().removeprefix("registry.ollama.ai/").removeprefix("library/").removesuffix(":latest")
-        return self._by_lower.get(lower)
+        model = self.names.find(name)
+        if (model is None or model.is_disabled) and self._may_ask_again():
+            with trio.move_on_after(PATIENCE):
+                await self._fetch_now()
+            model = self.names.find(name)
+        return model
 
     async def _ready(self) -> None:
-        await self._first.wait()
+        """Wait for the first list. After a fetch that failed another is made now, not in half a minute."""
+        if not self._loaded and self._failure is None:
+            await self._fetched.wait()
         if not self._loaded:
-            failure, first = self._failure, self._first
-            if first.is_set() and not self._wanted.is_set():
-                # the first fetch failed: try again now instead of in half a minute, for whoever asks
-                self._first = trio.Event()
-                self._wanted.set()
-            await self._first.wait()
-            if not self._loaded:
-                raise failure or UpstreamBroke("There is no list of models yet.")
+            await self._fetch_now()
+        if not self._loaded:
+            raise self._failure or UpstreamBroke("There is no list of models yet.")
 
-    def _take(self, found: list[Model]) -> None:
-        self._models = MappingProxyType({model.id: model for model in found})
-        self._by_lower = MappingProxyType({model.id.lower(): model for model in reversed(found)})
+    async def _fetch_now(self) -> None:
+        """Have the keeper fetch, and wait for it; a fetch that is under way will do. Cancelling this stops no fetch."""
+        if not self._fetching:
+            self._wanted.set()
+        await self._fetched.wait()
+
+    def _may_ask_again(self) -> bool:
+        """Whether the list may be fetched anew for the sake of a name: it is being fetched, or was not lately."""
+        if self._fetching or self._wanted.is_set():
+            return True
+        now = trio.current_time()
+        if now - self._asked_again < ASK_AGAIN_AFTER:
+            return False
+        self._asked_again = now
+        return True
+
+    def _take(self, found: Sequence[Model]) -> None:
+        self._models = found
+        self.names = Names(found, self._aliases)
         self._loaded = True
         self._failure = None
 
@@ -166,6 +239,18 @@ class Catalogue:
                     raise UpstreamRefused(502, f"{url} answered with HTTP {answer.status} instead of a list of models.")
                 return parse(answer.body)
         async with AsyncExitStack() as stack:
-            headers = [("Accept", "application/json"), ("OpenAI-Intent", "model-access")]
+            headers = [("Accept", "application/json"), ("OpenAI-Intent", INTENT)]
             reply = await self._client.send("GET", path, headers, None, stack)
             return parse(await reply.whole())
+
+    async def accept(self, model: Model) -> None:
+        """Accept the terms of ``model`` for the account, which a person must have asked for.
+
+        Raises :class:`~passenger_trio.errors.UpstreamRefused` where the account may not (an organisation's
+        administrator decides), and the other upstream errors.
+        """
+        async with AsyncExitStack() as stack:
+            headers = protocol.call_headers(initiator="user", vision=False, request_id=str(uuid.uuid4()), intent=INTENT)
+            path = f"{protocol.MODELS}/{quote(model.id, safe='')}/policy"
+            reply = await self._client.send("POST", path, headers, b'{"state":"enabled"}', stack)
+            await reply.whole()

@@ -88,7 +88,13 @@ async def serve(
             account = Account(fetch, config)
             tokens = TokenKeeper(TokenStore.of(config), account.exchange, api_base_url=config.copilot.api_base_url)
             client = CopilotClient(http, tokens, config.copilot)
-            catalogue = Catalogue(client, tokens, fetch, models_url=config.github.copilot_models_url)
+            catalogue = Catalogue(
+                client,
+                tokens,
+                fetch,
+                models_url=config.github.copilot_models_url,
+                aliases=config.models.aliases,
+            )
             await nursery.start(tokens.keep_fresh)
             await nursery.start(catalogue.keep_fresh)
             stop = trio.Event()

@@ -19,12 +19,14 @@ NOMINAL_SIZE: Final = 1024
 
 
 def openai_entry(model: Model) -> dict[str, object]:
-    """One entry of OpenAI's list."""
+    """One entry of OpenAI's list. One that is switched off says so in Copilot's own words, where clients may look."""
+    policy = {"policy": {"state": "disabled"}} if model.is_disabled else {}
     return {
         "id": model.id,
         "object": "model",
         "created": CREATED,
         "owned_by": model.vendor or "github-copilot",
+        **policy,
     }
 
 
@@ -64,5 +66,5 @@ def ollama_tag(model: Model) -> Tag:
 
 
 def ollama_tags(models: Sequence[Model]) -> bytes:
-    """``GET /api/tags``."""
-    return envelope.encode(Tags(models=[ollama_tag(model) for model in models]))
+    """``GET /api/tags``, without the models that are switched off: Ollama has no word for that."""
+    return envelope.encode(Tags(models=[ollama_tag(model) for model in models if not model.is_disabled]))

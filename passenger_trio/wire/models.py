@@ -10,7 +10,11 @@ import msgspec
 
 
 class Policy(msgspec.Struct):
-    """Whether the account has accepted the model's terms; ``state`` is an open set."""
+    """Whether the account has accepted the model's terms.
+
+    ``state`` is an open set: ``enabled``, ``disabled``, ``pending``, ``requires_consent``, ``unconfigured`` have been
+    seen. ``terms`` may be empty.
+    """
 
     state: str = "enabled"
     terms: str | None = None
@@ -21,6 +25,7 @@ class Vision(msgspec.Struct):
 
     max_prompt_images: int | None = None
     max_prompt_image_size: int | None = None
+    supported_media_types: list[str] | None = None
 
 
 class Limits(msgspec.Struct):
@@ -59,11 +64,30 @@ class Capabilities(msgspec.Struct):
     supports: Supports | None = None
 
 
+class Prices(msgspec.Struct):
+    """What a batch of tokens costs, in nano-AIU; ``context_max`` is the longest prompt for which it holds."""
+
+    input_price: float | None = None
+    output_price: float | None = None
+    cache_price: float | None = None
+    cache_write_price: float | None = None
+    context_max: int | None = None
+
+
+class TokenPrices(msgspec.Struct):
+    """Prices for ``batch_size`` tokens; ``long_context`` is for prompts over ``default.context_max``."""
+
+    batch_size: int = 1_000_000
+    default: Prices | None = None
+    long_context: Prices | None = None
+
+
 class Billing(msgspec.Struct):
-    """Absent with older API versions and on token-billed accounts."""
+    """Absent with older API versions on token-billed accounts; newer ones (from 2026-06-01) have ``token_prices``."""
 
     is_premium: bool | None = None
     multiplier: float | None = None
+    token_prices: TokenPrices | None = None
 
 
 class Model(msgspec.Struct):
@@ -87,6 +111,16 @@ class Model(msgspec.Struct):
         if self.supported_endpoints:
             return tuple(self.supported_endpoints)
         return {"embeddings": ("/embeddings",), "completion": ()}.get(self.capabilities.type, ("/chat/completions",))
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the account may use it as far as terms go: no policy is no obstacle."""
+        return self.policy is None or self.policy.state == "enabled"
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether it is switched off for the account. Other states (``pending``, ``unconfigured``) are not that."""
+        return self.policy is not None and self.policy.state == "disabled"
 
     @property
     def limits(self) -> Limits:

@@ -29,6 +29,8 @@ def parsed(line: str) -> tuple[str, dict[str, Any]]:
         ("--refresh-token", "refresh_token"),
         ("status", "status"),
         ("models", "models"),
+        ("models enable x", "enable_model"),
+        ("models --json", "models"),
         ("simulator", "simulator"),
     ],
 )
@@ -61,6 +63,21 @@ def test_the_value_of_an_option_is_not_taken_for_a_verb() -> None:
     assert arguments["address"] == Address(host="login", port=1)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "models enable gpt-4.1 --yes -c c.toml",
+        "-c c.toml models enable gpt-4.1 -y",
+        "models -c c.toml enable -y gpt-4.1",
+        "--yes -c c.toml models enable gpt-4.1",
+    ],
+)
+def test_a_verb_of_a_verb_is_found_among_options(line: str) -> None:
+    expected = {"name": "gpt-4.1", "yes": True, "files": Files(config=Path("c.toml"))}
+
+    assert parsed(line) == ("enable_model", expected)
+
+
 def test_a_flag_without_a_value_does_not_swallow_the_verb() -> None:
     assert parsed("--json status") == ("status", {"as_json": True})
     assert parsed("--simulator serve") == ("serve", {"simulator": True})
@@ -83,6 +100,9 @@ def test_words_after_two_dashes_stay_where_they_are() -> None:
         ("--log-level loud", "loud", "passenger-trio"),
         ("logout --json", "--json", "passenger-trio logout"),
         ("--no-simulator", "--no-simulator", "passenger-trio"),
+        ("models enabel", "`enabel` has no meaning here.", "passenger-trio models"),
+        ("models enable", "NAME", "passenger-trio models enable"),
+        ("models enable a b", "`b` has no meaning here.", "passenger-trio models enable"),
     ],
 )
 def test_wrong_words_are_named_in_one_line_with_the_page_to_read(

@@ -18,19 +18,23 @@ from passenger_trio.cli.outcome import MEANINGS
 
 PAGES = Path(__file__).parent / "help"
 GUIDE = Path(__file__).parents[2] / "docs" / "cli.md"
-VERBS = ["", "serve", "login", "logout", "refresh-token", "status", "models", "simulator"]
+VERBS = ["", "serve", "login", "logout", "refresh-token", "status", "models", "models enable", "simulator"]
 
 
 def page_of(verb: str) -> str:
-    words = [verb, "--help"] if verb else ["--help"]
-    done = subprocess.run(command(*words), env=environment(), capture_output=True, encoding="utf-8", check=True)  # noqa: S603
+    words = command(*verb.split(), "--help")
+    done = subprocess.run(words, env=environment(), capture_output=True, encoding="utf-8", check=True)  # noqa: S603
     assert not done.stderr
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
+def snapshot_of(verb: str) -> Path:
+    return PAGES / f"{verb.replace(' ', '-') or 'passenger-trio'}.txt"
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_page_is_the_one_that_was_approved(verb: str) -> None:
-    snapshot = PAGES / f"{verb or 'passenger-trio'}.txt"
+    snapshot = snapshot_of(verb)
     page = page_of(verb)
     if os.environ.get("UPDATE_SNAPSHOTS") == "1":
         snapshot.write_text(page)
@@ -39,7 +43,11 @@ def test_a_page_is_the_one_that_was_approved(verb: str) -> None:
 
 
 def test_every_verb_has_a_page_here() -> None:
-    assert {name for name in build_cli() if not name.startswith("-")} == {*VERBS} - {""}
+    cli = build_cli()
+    verbs = {name for name in cli if not name.startswith("-")}
+    beneath = {f"{verb} {name}" for verb in verbs for name in cli[verb] if not name.startswith("-")}
+
+    assert verbs | beneath == {*VERBS} - {""}
 
 
 def test_no_page_is_wider_than_a_terminal() -> None:
@@ -52,7 +60,7 @@ def test_no_page_is_wider_than_a_terminal() -> None:
 def test_help_waits_for_no_library_that_it_does_not_need(verb: str) -> None:
     code = (
         "import sys; from passenger_trio.cli import main\n"
-        f"try: main({[verb, '--help'] if verb else ['--help']})\n"
+        f"try: main({[*verb.split(), '--help']})\n"
         "except SystemExit: print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(  # noqa: S603
@@ -72,7 +80,7 @@ def test_the_guide_has_every_exit_code_with_its_meaning() -> None:
 @pytest.mark.parametrize("verb", VERBS[1:])
 def test_the_guide_has_every_verb_and_option(verb: str) -> None:
     guide = GUIDE.read_text()
-    options = set(re.findall(r"(--[a-z-]+)", (PAGES / f"{verb}.txt").read_text()))
+    options = set(re.findall(r"(--[a-z-]+)", snapshot_of(verb).read_text()))
 
     assert f"`passenger-trio {verb}" in guide
     assert {option for option in options if f"`{option}" not in guide} == set()

@@ -219,7 +219,10 @@ async def test_models_lists_what_the_account_has(world: World) -> None:
     table, listed = await world.run("models"), (await world.run("models", "--json")).json()
 
     assert isinstance(listed, list)
-    assert [line.split()[0] for line in table.out.splitlines()[1:]] == [row["id"] for row in listed]
+    lines = table.out.partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [row["id"] for row in listed]
+    assert table.out.endswith("`passenger-trio models enable NAME`.\n")
+    assert not {"exec-agent-a", "copilot-search-a", "trajectory-compaction"} & {row["id"] for row in listed}
     assert "gpt-4o" in {row["id"] for row in listed}
     assert "\x1b" not in table.out
     assert world.simulator.counts["token"] == 1  # the second run used the token that the first one saved
@@ -239,7 +242,7 @@ async def test_models_replaces_a_saved_token_that_copilot_refuses(world: World) 
 
 async def test_status_has_its_stable_keys_and_says_where_settings_come_from(world: World) -> None:
     world.log_in()
-    world.configure(world.origin, '[server]\napi_key = "hush-hush"\nport = 1\n')
+    world.configure(world.origin, '[server]\napi_key = "hush-hush"\nport = 1\n[models.aliases]\n"mine" = "gpt-4.1"\n')
     await world.run("refresh-token")
 
     done = await world.run("status", "--json", "--host", "localhost")
@@ -255,6 +258,7 @@ async def test_status_has_its_stable_keys_and_says_where_settings_come_from(worl
     assert report["server"] == {"address": "http://localhost:1", "answers": False}
     assert report["settings"]["server.api_key"] == {"value": "[secret]", "origin": "config.toml"}
     assert report["settings"]["server.host"] == {"value": "localhost", "origin": "flag --host"}
+    assert report["settings"]["models.aliases"] == {"value": {"mine": "gpt-4.1"}, "origin": "config.toml"}
     assert report["settings"]["server.body_timeout"]["origin"] == "default"
     assert "hush-hush" not in (await world.run("status")).out + done.out
 

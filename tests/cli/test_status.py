@@ -40,7 +40,7 @@ def report(
     exists: bool = True,
     left: int | None = 1440,
     origin: str = "default",
-    value: str | float | list[str] = "x",
+    value: str | float | list[str] | dict[str, str] = "x",
 ) -> Report:
     return Report(
         version="1.2.3",
@@ -78,6 +78,8 @@ def test_a_good_state_in_full() -> None:
         (report(value=["a", "b"]), "server.host  a, b"),
         (report(value=[]), "server.host  -"),
         (report(value=""), "server.host  -"),
+        (report(value={"a": "b", "c-*": "d"}), "server.host  a = b, c-* = d"),
+        (report(value={}), "server.host  -"),
         (report(value=600.0), "server.host  600"),
     ],
 )

@@ -10,21 +10,32 @@ import trio.testing
 from fakes import FakeCopilot, FakeFetch, FakeTokens, Script, answer
 
 from passenger_trio.config import Copilot
-from passenger_trio.copilot.catalogue import FRESH_FOR, RETRY_AFTER, Catalogue, parse
+from passenger_trio.copilot.catalogue import ASK_AGAIN_AFTER, FRESH_FOR, PATIENCE, RETRY_AFTER, Catalogue, parse
 from passenger_trio.copilot.client import Answer, CopilotClient
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused
+from passenger_trio.wire.models import Model
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "copilot"
 LIST = (SAMPLES / "models_list.json").read_bytes()
+OPUS_ON = LIST.replace(b'"disabled"', b'"enabled"')
 
 
 def catalogue_of(
-    copilot: FakeCopilot, fetch: FakeFetch | None = None, *, models_url: str = ""
+    copilot: FakeCopilot,
+    fetch: FakeFetch | None = None,
+    *,
+    models_url: str = "",
+    aliases: dict[str, str] | None = None,
 ) -> tuple[Catalogue, httpx.AsyncClient]:
     http = httpx.AsyncClient(transport=copilot)
     tokens = FakeTokens()
     client = CopilotClient(http, tokens, Copilot())
-    return Catalogue(client, tokens, fetch or FakeFetch(answer(500)), models_url=models_url), http
+    made = Catalogue(client, tokens, fetch or FakeFetch(answer(500)), models_url=models_url, aliases=aliases)
+    return made, http
+
+
+def listing(*ids: str) -> bytes:
+    return json.dumps({"data": [{"id": name} for name in ids]}).encode()
 
 
 @pytest.mark.parametrize(
@@ -65,29 +76,209 @@ def test_the_other_shapes_are_read(body: bytes, expected: list[tuple[str, str]])
     assert [(model.id, model.vendor) for model in parse(body)] == expected
 
 
+def test_entries_of_one_id_are_one_that_lacks_nothing() -> None:
+    first = {
+        "id": "m",
+        "name": "M",
+        "supported_endpoints": ["/responses"],
+        "capabilities": {"supports": {"vision": True}},
+    }
+    second = {
+        "id": "m",
+        "name": "Other",
+        "vendor": "V",
+        "version": "v",
+        "policy": {"state": "disabled"},
+        "billing": {"multiplier": 2},
+        "supported_endpoints": ["/v1/messages", "/responses"],
+        "request_headers": {"X": "y"},
+        "capabilities": {"family": "f", "tokenizer": "t", "limits": {"max_prompt_tokens": 5}},
+    }
+
+    [model] = parse(json.dumps({"data": [first, second]}).encode())
+
+    assert (model.name, model.vendor, model.version) == ("M", "V", "v")
+    assert model.endpoints == ("/responses", "/v1/messages")
+    assert model.capabilities.family == "f"
+    assert model.capabilities.tokenizer == "t"
+    assert model.limits.max_prompt_tokens == 5
+    assert model.supports.vision
+    assert model.billing is not None
+    assert model.billing.multiplier == 2
+    assert model.request_headers == {"X": "y"}
+    assert model.policy is None, "one entry that needs no terms is enough"
+
+
+def test_an_entry_without_endpoints_is_for_chat_whatever_its_twin_says() -> None:
+    twins = [{"id": "m"}, {"id": "m", "supported_endpoints": ["/responses"]}]
+
+    assert parse(json.dumps({"data": twins}).encode())[0].endpoints == ("/chat/completions",)
+    assert parse(json.dumps({"data": twins[::-1]}).encode())[0].endpoints == ("/responses",)
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"models":[]}', b'{"data":7}', b"[7]"])
 def test_what_is_no_list_is_an_error(body: bytes) -> None:
     with pytest.raises(UpstreamBroke, match="list of models"):
         parse(body)
 
 
-async def test_names_are_found_in_any_case_and_with_ollamas_additions(nursery: trio.Nursery) -> None:
-    catalogue, http = catalogue_of(FakeCopilot(Script(200, [LIST])))
+async def test_names_and_aliases_are_found_in_the_list(nursery: trio.Nursery) -> None:
+    catalogue, http = catalogue_of(FakeCopilot(Script(200, [LIST])), aliases={"mine": "gpt-4.1"})
     async with http:
         await nursery.start(catalogue.keep_fresh)
-        for name in (
-            "gpt-4.1",
-            "GPT-4.1",
-            "gpt-4.1:latest",
-            "library/gpt-4.1",
-            "registry.ollama.ai/library/gpt-4.1:LATEST",
-        ):
+        for name in ("gpt-4.1", "mine", "registry.ollama.ai/library/gpt-4.1:LATEST"):
             found = await catalogue.find(name)
             assert found is not None, name
             assert found.id == "gpt-4.1"
-        assert await catalogue.find("gpt-4.1:7b") is None
         assert await catalogue.find("nope") is None
         nursery.cancel_scope.cancel()
+
+
+async def test_internal_helpers_are_in_no_list_but_can_be_asked_for(nursery: trio.Nursery) -> None:
+    catalogue, http = catalogue_of(FakeCopilot(Script(200, [listing("a", "exec-agent-a", "copilot-search-b", "b")])))
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        assert [model.id for model in await catalogue.models()] == ["a", "b"]
+        assert await catalogue.find("exec-agent-a") is not None
+        nursery.cancel_scope.cancel()
+
+
+# A name that the list does not have
+
+
+async def test_an_unknown_name_is_looked_for_in_a_new_list(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    copilot = FakeCopilot(Script(200, [listing("a")]), Script(200, [listing("a", "b")]))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        assert await catalogue.find("a") is not None
+        assert len(copilot.requests) == 1
+        assert await catalogue.find("B:latest") is not None
+        assert len(copilot.requests) == 2
+        assert trio.current_time() == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_unknown_names_cause_no_more_than_a_fetch_a_minute(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    copilot = FakeCopilot(Script(200, [listing("a")]))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        for number in range(150):
+            assert await catalogue.find(f"unknown-{number}") is None
+            await trio.sleep(1)
+        assert len(copilot.requests) == 1 + 3
+        nursery.cancel_scope.cancel()
+
+
+async def test_those_who_ask_at_once_share_one_fetch_and_all_hear_of_it(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    copilot = FakeCopilot(Script(200, [listing("a")]), Script(200, [2.0, listing("a", "b")]))
+    catalogue, http = catalogue_of(copilot)
+    heard: list[bool] = []
+
+    async def ask(after: float) -> None:
+        await trio.sleep(after)
+        heard.append(await catalogue.find("b") is not None)
+
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        await catalogue.models()
+        async with trio.open_nursery() as askers:
+            for after in (0, 0, 1, 1.5):
+                askers.start_soon(ask, after)
+        assert heard == [True] * 4
+        assert len(copilot.requests) == 2
+        nursery.cancel_scope.cancel()
+
+
+async def test_whoever_stops_waiting_spoils_nothing_for_the_others(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    copilot = FakeCopilot(Script(200, [listing("a")]), Script(200, [2.0, listing("a", "b")]))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        await catalogue.models()
+        with trio.move_on_after(1) as first:
+            await catalogue.find("b")
+        assert first.cancelled_caught
+        assert await catalogue.find("b") is not None
+        assert len(copilot.requests) == 2
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_new_list_that_cannot_be_had_is_nobodys_error(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    copilot = FakeCopilot(Script(200, [listing("a")]), Script(500, [b"oops"]))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        assert await catalogue.find("b") is None
+        assert await catalogue.find("a") is not None
+        assert "could not be fetched" in caplog.text
+        nursery.cancel_scope.cancel()
+
+
+async def test_nobody_waits_long_for_a_new_list(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+    copilot = FakeCopilot(Script(200, [listing("a")]), Script(200, [500.0, listing("a", "b")]))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        assert await catalogue.find("b") is None
+        assert trio.current_time() == PATIENCE
+        await trio.sleep(500)
+        assert await catalogue.find("b") is not None
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_model_that_was_switched_on_meanwhile_is_seen_when_it_is_asked_for(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    copilot = FakeCopilot(Script(200, [LIST]), Script(200, [LIST]), Script(200, [OPUS_ON]))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        for after, disabled in ((0, True), (ASK_AGAIN_AFTER / 2, True), (ASK_AGAIN_AFTER / 2, False), (0, False)):
+            await trio.sleep(after)
+            model = await catalogue.find("claude-opus-4-6")
+            assert model is not None
+            assert model.is_disabled is disabled
+        assert len(copilot.requests) == 3
+        nursery.cancel_scope.cancel()
+
+
+# Terms
+
+
+async def test_terms_are_accepted_under_the_models_own_id() -> None:
+    copilot = FakeCopilot(Script(200, [b'{"state":"enabled"}']))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await catalogue.accept(Model("odd/id"))
+
+    [request] = copilot.requests
+    assert (request.method, request.url.raw_path) == ("POST", b"/models/odd%2Fid/policy")
+    assert copilot.bodies == [b'{"state":"enabled"}']
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["x-initiator"] == "user"
+    assert request.headers["authorization"] == "Bearer tid=1"
+
+
+async def test_terms_that_the_account_may_not_accept_are_refused_in_copilots_words() -> None:
+    catalogue, http = catalogue_of(FakeCopilot(Script(403, [b"requires an organization policy\n"])))
+    async with http:
+        with pytest.raises(UpstreamRefused, match="requires an organization policy"):
+            await catalogue.accept(Model("m"))
+
+
+# Freshness
 
 
 async def test_the_list_is_fetched_again_every_ten_minutes_and_reading_it_costs_nothing(

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from passenger_trio.translate import models
-from passenger_trio.wire.models import Model, ModelList, decode_model
+from passenger_trio.wire.models import Model, ModelList, Policy, decode_model
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "copilot"
 
@@ -38,6 +38,24 @@ def test_one_model_is_what_it_is_in_the_list(recorded: list[Model]) -> None:
     assert json.loads(models.openai_model(recorded[0])) == page["data"][0]
 
 
+def test_a_model_that_is_switched_off_is_marked_for_openai_clients_and_left_out_for_ollamas(
+    recorded: list[Model],
+) -> None:
+    page = json.loads(models.openai_list(recorded))
+    marked = [entry["id"] for entry in page["data"] if "policy" in entry]
+
+    assert marked == ["claude-opus-4.6"]
+    assert page["data"][0]["policy"] == {"state": "disabled"}
+    assert "claude-opus-4.6:latest" not in {tag["name"] for tag in json.loads(models.ollama_tags(recorded))["models"]}
+
+
+def test_a_model_whose_terms_are_not_yet_accepted_is_no_dead_entry() -> None:
+    pending = [Model("m", policy=Policy("pending"))]
+
+    assert "policy" not in json.loads(models.openai_list(pending))["data"][0]
+    assert len(json.loads(models.ollama_tags(pending))["models"]) == 1
+
+
 def test_a_model_without_a_vendor_belongs_to_copilot() -> None:
     assert models.openai_entry(Model("m"))["owned_by"] == "github-copilot"
     assert models.openai_entry(Model("m", vendor="Anthropic"))["owned_by"] == "Anthropic"
@@ -46,7 +64,7 @@ def test_a_model_without_a_vendor_belongs_to_copilot() -> None:
 def test_ollama_clients_find_what_they_insist_on(recorded: list[Model]) -> None:
     tags = json.loads(models.ollama_tags(recorded))["models"]
 
-    assert [tag["name"] for tag in tags] == [f"{model.id}:latest" for model in recorded]
+    assert [tag["name"] for tag in tags] == [f"{model.id}:latest" for model in recorded if not model.is_disabled]
     for tag in tags:
         assert tag["model"] == tag["name"]
         assert re.fullmatch(r"[0-9a-f]{64}", tag["digest"])

@@ -1,0 +1,194 @@
+"""``passenger-trio models enable``, as somebody runs it."""
+
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+import trio
+from program import Ended, Running, World, command, environment
+
+from passenger_trio.copilot import protocol
+from passenger_trio.simulator import Fault
+
+QUESTION = "Accept them, and switch it on for this account? [y/N] "
+OPUS = "claude-opus-4.6"
+
+
+def states(world: World) -> dict[str, str]:
+    """The policies in the list as Copilot has it."""
+    entries = world.simulator.catalogue._entries
+    return {entry["id"]: entry["policy"]["state"] for entry in entries if "policy" in entry}
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """A terminal: where one types, and where the program reads."""
+    ours, its = os.openpty()
+    yield ours, its
+    os.close(ours)
+    os.close(its)
+
+
+async def run_at(terminal: tuple[int, int], world: World, typed: bytes, *words: str) -> Ended:
+    """Run the program at a terminal on which ``typed`` has been typed."""
+    os.write(terminal[0], typed)
+    with trio.fail_after(30):
+        done = await trio.run_process(
+            command("models", "enable", *words, "--config", "config.toml"),
+            stdin=terminal[1],
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+            env=environment(),
+            cwd=world.directory,
+        )
+    ended = Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+    world.said += [ended.out, ended.err]
+    return ended
+
+
+@pytest.mark.parametrize("typed", [b"y\n", b"Yes\n"])
+async def test_whoever_accepts_the_terms_can_use_the_model(
+    world: World, terminal: tuple[int, int], typed: bytes
+) -> None:
+    world.log_in()
+
+    done = await run_at(terminal, world, typed, "anthropic/claude-opus-4-6")
+
+    assert (done.code, done.err) == (0, "")
+    assert "claude-opus-4.6 (Claude Opus 4.6, Anthropic) is not switched on for this account. Its terms:\n" in done.out
+    assert "\nEnable access to the latest Claude Opus 4.6 model." in done.out
+    assert QUESTION in done.out
+    assert "claude-opus-4.6 is switched on." in done.out
+    assert states(world)[OPUS] == "enabled"
+    assert states(world)["gpt-5.5"] == "disabled"
+
+
+@pytest.mark.parametrize("typed", [b"n\n", b"\n", b"no\n", b"\x04"])
+async def test_without_a_yes_nothing_is_changed(world: World, terminal: tuple[int, int], typed: bytes) -> None:
+    world.log_in()
+
+    done = await run_at(terminal, world, typed, OPUS)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("Nothing is changed.\n")
+    assert world.simulator.counts["policy"] == 0
+
+
+async def test_ctrl_c_at_the_question_changes_nothing(
+    world: World, terminal: tuple[int, int], nursery: trio.Nursery
+) -> None:
+    world.log_in()
+    words = command("models", "enable", OPUS, "--config", "config.toml")
+    starting = partial(
+        trio.run_process, words, stdin=terminal[1], stdout=-1, stderr=-1, check=False, env=environment(),
+        cwd=world.directory,
+    )  # fmt: skip
+    asking = Running(await nursery.start(starting), world.said)
+    await asking.hear(QUESTION)
+
+    done = await asking.end(signal.SIGINT)
+
+    assert (done.code, done.err) == (130, "passenger-trio: Stopped.\n")
+    assert world.simulator.counts["policy"] == 0
+
+
+async def test_without_a_terminal_nothing_is_accepted_but_with_yes(world: World) -> None:
+    world.log_in()
+
+    done = await world.run("models", "enable", OPUS)
+
+    assert done.code == 2
+    assert "Enable access to the latest Claude Opus 4.6 model." in done.out
+    assert done.err == (
+        "passenger-trio: Nobody is there to accept the terms: there is no terminal. Give --yes if you accept them.\n"
+    )
+    assert world.simulator.counts["policy"] == 0
+
+    done = await world.run("models", "enable", "-y", OPUS)
+
+    assert (done.code, done.err) == (0, "")
+    assert "Enable access" in done.out
+    assert QUESTION not in done.out
+    assert states(world)[OPUS] == "enabled"
+
+
+async def test_terms_that_are_empty_are_githubs_own(world: World) -> None:
+    world.log_in()
+    world.simulator.catalogue.set_policy("mai-code-1-flash-picker", "disabled")
+
+    done = await world.run("models", "enable", "mai-code-1-flash-picker", "--yes")
+
+    assert done.code == 0
+    assert f"GitHub's terms: {protocol.TERMS_URL}" in done.out
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("claude-sonnet-4-5-20250929", "claude-sonnet-4.5 is switched on already.\n"),
+        ("gpt-4o", "gpt-4o has no terms to accept; it can be used as it is.\n"),
+    ],
+)
+async def test_where_there_is_nothing_to_accept_it_is_said(world: World, name: str, words: str) -> None:
+    world.log_in()
+
+    done = await world.run("models", "enable", name)
+
+    assert (done.code, done.out, done.err) == (0, words, "")
+    assert world.simulator.counts["policy"] == 0
+
+
+async def test_a_name_of_ones_own_is_known_here_too(world: World) -> None:
+    world.configure(world.origin, '[models.aliases]\n"big" = "claude-opus-4.6"\n')
+    world.log_in()
+
+    done = await world.run("models", "enable", "big", "--yes")
+
+    assert done.code == 0
+    assert states(world)[OPUS] == "enabled"
+
+
+async def test_an_unknown_name_is_answered_with_the_nearest(world: World) -> None:
+    world.log_in()
+
+    done = await world.run("models", "enable", "claude-opus-4.66", "--yes")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("passenger-trio: There is no model `claude-opus-4.66`. Did you mean `claude-opus-4.7`, ")
+
+
+async def test_what_an_organisation_forbids_is_said_in_copilots_words(world: World) -> None:
+    world.log_in()
+    world.simulator.policy_locked = True
+
+    done = await world.run("models", "enable", OPUS, "--yes")
+
+    assert done.code == 1
+    assert done.err == (
+        "passenger-trio: Copilot does not let this account switch claude-opus-4.6 on: this model requires an "
+        "enterprise or organization policy to be enabled. In an organisation its administrator decides; see "
+        "https://github.com/settings/copilot/features.\n"
+    )
+
+
+async def test_other_trouble_is_told_as_it_is(world: World) -> None:
+    world.log_in()
+    world.simulator.faults.append(Fault(path=f"/models/{OPUS}/policy", status=500))
+
+    done = await world.run("models", "enable", OPUS, "--yes")
+
+    assert done.code == 1
+    assert "organisation" not in done.err
+
+
+async def test_a_model_that_stays_switched_off_is_no_success(world: World) -> None:
+    world.log_in()
+    world.simulator.faults.append(Fault(path=f"/models/{OPUS}/policy", status=200, body=b"{}"))
+
+    done = await world.run("models", "enable", OPUS, "--yes")
+
+    assert done.code == 1
+    assert "Copilot has taken it, but still lists claude-opus-4.6 as disabled." in done.err
