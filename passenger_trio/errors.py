@@ -6,12 +6,15 @@
     |-- BadRequest                400  the client's: what it sent cannot be served as it is
     |   |-- KeyRefused            401  the client's key, where one is configured
     |   |-- Forbidden             403  a Host or an Origin that has no business here
+    |   |-- ModelDisabled         403  a model that the account has not switched on
     |   |-- NotFound              404  no such route, model or method
     |   |-- MethodNotAllowed      405
     |   `-- TooLarge              413  a body over ``[server] max_body_mib``
     |-- NotLoggedIn               401  the user's: no login, or one that GitHub no longer honours
     |-- AccountRefused            403  the user's: GitHub says this account may not use Copilot
     |-- UpstreamRefused           its own  Copilot or GitHub answered, and the answer is no
+    |   |-- ContextTooLong        its own  the prompt does not fit into the model
+    |   `-- QuotaExceeded         its own  the account has used up what it may use
     |-- UpstreamUnreachable       502  no connection came about; nothing was sent
     |-- UpstreamTimeout           504  silence for longer than ``[copilot] read_timeout``
     |-- UpstreamBroke             502  it answered, and then broke off or talked nonsense
@@ -71,6 +74,12 @@ class Forbidden(BadRequest):
     status = 403
 
 
+class ModelDisabled(BadRequest):
+    """The account may use the model once its terms are accepted; the message says how."""
+
+    status = 403
+
+
 class NotFound(BadRequest):
     """No such route or model."""
 
@@ -105,7 +114,8 @@ class AccountRefused(PassengerError):
 class UpstreamRefused(PassengerError):
     """Upstream answered with an error of its own: its status, its words, its ids.
 
-    ``kind`` is the upstream's ``type`` field; ``headers`` are those worth handing on (lower-case names).
+    ``kind`` is the upstream's ``type`` field; ``headers`` are those worth handing on (lower-case names). ``remedy`` is
+    what a person can do, where something can be done. ``lasting`` says that it is of no use to ask again in a moment.
     """
 
     def __init__(
@@ -118,11 +128,36 @@ class UpstreamRefused(PassengerError):
         param: str | None = None,
         retry_after: str | None = None,
         headers: Mapping[str, str] | None = None,
+        remedy: str = "",
+        lasting: bool = False,
     ) -> None:
         super().__init__(message, code=code, param=param, retry_after=retry_after)
         self.status = status
         self.kind = kind
         self.headers = dict(headers or {})
+        self.remedy = remedy
+        self.lasting = lasting
+
+    @property
+    def told(self) -> str:
+        """Upstream's words, and the remedy after them."""
+        if not self.remedy:
+            return self.message
+        return f"{self.message}{'' if self.message.endswith(('.', '!', '?')) else '.'} {self.remedy}"
+
+
+class ContextTooLong(UpstreamRefused):
+    """The prompt has more tokens than the model takes.
+
+    ``tokens`` is how many it has, ``limit`` how many the model takes, where that is known.
+    """
+
+    tokens: int | None = None
+    limit: int | None = None
+
+
+class QuotaExceeded(UpstreamRefused):
+    """The account has used up its quota or its budget. That is no limit on how fast one may ask."""
 
 
 class UpstreamUnreachable(PassengerError):

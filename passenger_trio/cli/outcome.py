@@ -16,6 +16,7 @@ from passenger_trio.errors import (
     PassengerError,
     PortUnavailable,
     StoreError,
+    UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -118,5 +119,5 @@ def _told(error: BaseException) -> int:
         complain("Stopped.")
         return Exit.INTERRUPTED
     telling = min(known, key=_rank)
-    complain(telling.message)
+    complain(telling.told if isinstance(telling, UpstreamRefused) else telling.message)
     return _rank(telling)[1]

@@ -12,6 +12,7 @@ from passenger_trio.config import Copilot
 from passenger_trio.copilot import protocol
 from passenger_trio.copilot.tokens import CopilotToken, Tokens
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
+from passenger_trio.secret import Secret
 
 logger: Final = logging.getLogger("passenger_trio.copilot")
 
@@ -148,10 +149,11 @@ class Reply:
         await self._response.aclose()
         if not self._ended:
             self._ended = True
-            # the stream is a chain of async generators; reading on ends them all, where dropping them leaves them to
-            # the garbage collector and trio's warning
+            # the stream is a chain of async generators; reading on, past what had been buffered, ends them all, where
+            # dropping them leaves them to the garbage collector and trio's warning
             with suppress(httpx.HTTPError, httpx.StreamError):
-                await anext(self._chunks, None)
+                while await anext(self._chunks, None) is not None:
+                    pass
 
 
 class CopilotClient:
@@ -163,6 +165,7 @@ class CopilotClient:
         self._identity = protocol.identity_headers(config)
         self._extensions = {"timeout": http.timeout.as_dict()}
         self._prepared: tuple[CopilotToken | None, protocol.Headers] = (None, [])
+        self._beyond_doubt: Secret | None = None
 
     def _headers(self, token: CopilotToken) -> protocol.Headers:
         """The headers that change with the token alone, built once for each."""
@@ -172,31 +175,62 @@ class CopilotClient:
         return self._prepared[1]
 
     async def send(
-        self, method: str, path: str, headers: protocol.Headers, content: bytes | None, stack: AsyncExitStack
+        self,
+        method: str,
+        path: str,
+        headers: protocol.Headers,
+        content: bytes | None,
+        stack: AsyncExitStack,
+        *,
+        listed: bool = False,
+        prompt_limit: int | None = None,
     ) -> Reply:
         """Send and return the reply once its headers are here, with a status below 300.
 
-        ``stack`` closes the reply. A 401 that is about the token is answered by renewing it and sending once more: no
-        byte of an answer had come. Raises :class:`~passenger_trio.errors.UpstreamRefused` for any other status, and
-        what ``tokens.current()`` raises.
+        ``stack`` closes the reply. A refusal that may come of a stale token is answered by renewing it and sending once
+        more, to the new token's own host: no byte of an answer had come, and no model can have run. ``listed`` says
+        that the account's list has the model, enabled and on this endpoint, so that its being refused is such a
+        refusal. ``prompt_limit`` is how many tokens the model takes, if that is known.
+
+        Raises :class:`~passenger_trio.errors.UpstreamRefused` for any other status, and what ``tokens.current()``
+        raises.
         """
-        resent = False
-        while True:
-            token = await self._tokens.current()
-            request = self._request(token, method, path, headers, content)
-            with our_errors(request.url.host):
-                response = await self._http.send(request, stream=True)
-            reply = Reply(response)
-            stack.push_async_callback(reply.aclose)
-            status = response.status_code
-            if status < 300:
-                return reply
-            body = await reply.whole(ERROR_BODY_LIMIT)
-            await reply.aclose()
-            if not resent and protocol.is_token_trouble(status, body) and self._tokens.doubt(token):
-                resent = True
-                continue
-            raise protocol.decipher(status, reply.headers, body)
+        token = await self._tokens.current()
+        answer = await self._ask(self._request(token, method, path, headers, content), stack)
+        if not isinstance(answer, Reply) and (fresh := await self._renewed(token, answer, listed=listed)) is not None:
+            answer = await self._ask(self._request(fresh, method, path, headers, content), stack)
+        if isinstance(answer, Reply):
+            return answer
+        status, told, body = answer
+        raise protocol.decipher(status, told, body, sent=content or b"", prompt_limit=prompt_limit)
+
+    async def _ask(self, request: httpx.Request, stack: AsyncExitStack) -> Reply | Answer:
+        """The reply, which ``stack`` closes, or all of a refusal."""
+        with our_errors(request.url.host):
+            response = await self._http.send(request, stream=True)
+        reply = Reply(response)
+        stack.push_async_callback(reply.aclose)
+        if response.status_code < 300:
+            return reply
+        body = await reply.whole(ERROR_BODY_LIMIT)
+        await reply.aclose()
+        return Answer(response.status_code, reply.headers, body)
+
+    async def _renewed(self, token: CopilotToken, refused: Answer, *, listed: bool) -> CopilotToken | None:
+        """A newer token than ``token``, if that may mend the refusal. Raises as ``tokens.current()``."""
+        if protocol.is_token_trouble(refused.status, refused.body):
+            return await self._tokens.current() if self._tokens.doubt(token) else None
+        if not listed or not protocol.refuses_model(refused.status, refused.body):
+            return None
+        # a token that was fetched for this very reason is not stale: Copilot means what it says
+        if token.secret == self._beyond_doubt or not self._tokens.doubt(token):
+            return None
+        try:
+            fresh = await self._tokens.current()
+        except PassengerError:
+            return None  # nobody knows better than the refusal that is here
+        self._beyond_doubt = fresh.secret
+        return fresh
 
     def _request(
         self, token: CopilotToken, method: str, path: str, headers: protocol.Headers, content: bytes | None

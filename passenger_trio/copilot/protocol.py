@@ -3,6 +3,7 @@
 Source, where none is named: the protocol as the official client (vscode-copilot-chat 0.42) speaks it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal, NamedTuple
@@ -11,7 +12,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from passenger_trio.config import DEFAULT_API_BASE_URL, Copilot, is_loopback
-from passenger_trio.errors import AccountRefused, LoginFailed, NotLoggedIn, PassengerError, UpstreamRefused
+from passenger_trio.errors import (
+    AccountRefused,
+    ContextTooLong,
+    LoginFailed,
+    NotLoggedIn,
+    PassengerError,
+    QuotaExceeded,
+    UpstreamRefused,
+)
 from passenger_trio.wire import chat, envelope, github
 from passenger_trio.wire.chat import RequestMessage
 
@@ -27,8 +36,6 @@ RENEW_BEFORE: Final = 60.0
 """Seconds before a token's end at which the next one is fetched."""
 
 _INITIATORS: Final[Mapping[str, Initiator]] = {"user": "user", "agent": "agent"}
-_RETRY_AFTER: Final = ("retry-after", "x-ratelimit-user-retry-after", "x-ratelimit-quota-exceeded-retry-after")
-_HANDED_ON: Final = ("x-github-request-id", "x-ratelimit-exceeded")
 
 
 # Headers
@@ -72,16 +79,49 @@ def call_headers(*, initiator: Initiator, vision: bool, request_id: str, intent:
     return headers
 
 
+_OURS: Final = frozenset(
+    {
+        *("authorization", "cookie", "host", "user-agent", "x-github-api-version", "x-initiator", "x-request-id"),
+        *("copilot-integration-id", "copilot-vision-request", "editor-plugin-version", "editor-version"),
+        *("accept-encoding", "openai-intent"),
+        *("connection", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+_OURS_TOO: Final = ("content-", "proxy-")
+"""The headers that are the house's own matter or the connection's, in lower case, and how others of them begin."""
+
+_FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE: Final = re.compile(r"[\t -~]*")
+
+
+def with_model_headers(headers: Headers, model_headers: Mapping[str, str] | None) -> Headers:
+    """``headers`` of a call, and after them those that the list of models wants for its model (``request_headers``).
+
+    The list's replace none of the call's and none of the house's; what is no header at all (RFC 9110 section 5, and
+    ASCII only) is left out.
+    """
+    taken = {*_OURS, *(name.lower() for name, _ in headers)}
+    return headers + [
+        (name, value)
+        for name, value in (model_headers or {}).items()
+        if name.lower() not in taken
+        and not name.lower().startswith(_OURS_TOO)
+        and _FIELD_NAME.fullmatch(name)
+        and _FIELD_VALUE.fullmatch(value)
+    ]
+
+
 def initiator(messages: Sequence[RequestMessage], claimed: str | None = None) -> Initiator:
     """Whether a person or an agent made this turn, which is what Copilot bills by.
 
     The client's own word counts when it is a valid one. Else the last message tells: tool output, or an assistant's
-    turn being continued, is an agent's; anything else is a person's. It is never forced.
+    turn being continued, is an agent's; anything else is a person's. It is never forced. System messages after all
+    others (Claude Code reminds its model so) are nobody's turn.
     """
     said = _INITIATORS.get((claimed or "").strip().lower())
     if said is not None:
         return said
-    last = messages[-1].role if messages else "user"
+    last = next((m.role for m in reversed(messages) if m.role not in {"system", "developer"}), "user")
     return "agent" if last in {"tool", "function", "assistant"} else "user"
 
 
@@ -122,7 +162,8 @@ def api_base(configured: str, answer: github.TokenEnvelope | None) -> str:
     """Where the Copilot API is, without a slash at the end.
 
     A configured address wins. Left at its default, the token's own ``endpoints.api`` does, if it is https or on this
-    machine (organisations have hosts of their own, and get 421 elsewhere); else the default.
+    machine (organisations have hosts of their own, and get 421 elsewhere). Where there is none, the token names the
+    proxy beside it, ``proxy-ep=proxy.<plan>``. Else it is the default.
     """
     configured = configured.rstrip("/")
     if configured and configured != DEFAULT_API_BASE_URL:
@@ -136,7 +177,15 @@ def api_base(configured: str, answer: github.TokenEnvelope | None) -> str:
             return DEFAULT_API_BASE_URL
         if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
             return offered.rstrip("/")
+    elif answer is not None and (found := _PROXY.search(answer.token)) is not None:
+        return f"https://api.{found['plan'].lower()}"
     return DEFAULT_API_BASE_URL
+
+
+_PROXY: Final = re.compile(
+    r"(?:^|;)proxy-ep=proxy\.(?P<plan>(?:[a-z0-9-]+\.)*githubcopilot\.com)(?:[;:]|$)", re.ASCII | re.IGNORECASE
+)
+"""In a token, whose fields stand between semicolons, with a colon and their MAC behind the last one."""
 
 
 def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> PassengerError:
@@ -174,10 +223,19 @@ def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Passe
 
 
 def is_token_trouble(status: int, body: bytes) -> bool:
-    """Whether a fresh token may mend this refusal: a 401 that is about the token and not about what was asked."""
+    """Whether a fresh token may mend this refusal.
+
+    That is so for a 401 that is about the token and not about what was asked, and for a 421: the host comes with the
+    token, and an account that joins an organisation moves to another.
+    """
     if status != 401:
-        return False
+        return status == 421
     return b"authorize_url" not in body and b"auto-mode" not in body and b"Copilot Requests permission" not in body
+
+
+def refuses_model(status: int, body: bytes) -> bool:
+    """Whether Copilot refuses the model as such. A stale token has been seen to cause this, too."""
+    return status == 400 and _words(body)[1].code == "model_not_supported"
 
 
 # The device flow
@@ -225,30 +283,119 @@ def poll_answer(body: bytes, interval: float) -> Poll:
 # Errors
 
 
-def decipher(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
+_RETRY_AFTER: Final = ("retry-after", "x-ratelimit-user-retry-after", "x-ratelimit-quota-exceeded-retry-after")
+_HANDED_ON: Final = ("x-github-request-id", "x-ratelimit-exceeded")
+
+_PATIENCE: Final = 120.0
+"""Seconds of ``Retry-After`` that OpenAI's package waits at most. Its older versions ask again at once if told more."""
+
+_QUOTA: Final = frozenset(
+    {
+        *("quota_exceeded", "free_quota_exceeded", "session_quota_exceeded", "insufficient_quota"),
+        *("overage_limit_reached", "additional_spend_limit_reached", "billing_not_configured"),
+    }
+)
+_TOO_LONG: Final = frozenset({"model_max_prompt_tokens_exceeded", "context_length_exceeded"})
+_TOO_LONG_WORDS: Final = (
+    re.compile(r"prompt token count of (?P<tokens>\d{1,12}) exceeds the limit of (?P<limit>\d{1,12})"),
+    re.compile(r"prompt is too long: (?P<tokens>\d{1,12}) tokens > (?P<limit>\d{1,12}) maximum"),
+    re.compile(r"maximum context length is (?P<limit>\d{1,12}) tokens\D{1,80}(?P<tokens>\d{1,12}) tokens"),
+    re.compile(r"exceeds the context window"),
+)
+"""Copilot's words, Anthropic's, OpenAI's, and OpenAI's on ``/responses``."""
+
+_ABOUT_MODEL: Final = frozenset({"model_not_supported", "unsupported_api_for_model"})
+
+_NEW_LOGIN: Final = "A new token was refused as well. Run `passenger-trio login`, and see that the account has Copilot."
+_OTHER_HOST: Final = (
+    "Copilot serves this account on another host. If `api_base_url` is set under [copilot] in config.toml, take it "
+    "out; if it is not, the account's plan has changed: run `passenger-trio login`."
+)
+_REMEDIES: Final = (
+    (400, b"Editor-Version header", "Check `editor_version` under [copilot] in config.toml."),
+    (400, b"Personal Access Tokens are not supported", "Run `passenger-trio login`."),
+    (421, b"", _OTHER_HOST),
+    (466, b"", "Raise `api_version` and `editor_version` under [copilot] in config.toml."),
+)
+"""What a person can do, by the status and a piece of the body."""
+
+
+def decipher(
+    status: int, headers: Mapping[str, str], body: bytes, *, sent: bytes = b"", prompt_limit: int | None = None
+) -> UpstreamRefused:
     """An error answer of the Copilot API as one of our errors: its status, words, code and ids.
 
     Many JSON errors are served as text, so JSON is tried first whatever the type says; codes may carry the plan behind
-    a colon; HTML is never handed on. ``headers`` has lower-case names.
+    a colon; HTML is never handed on. ``headers`` has lower-case names. ``sent`` is the request's body, ``prompt_limit``
+    how many tokens its model takes: for a refusal that does not say that the prompt is too long.
     """
     message, error = _words(body)
     code = str(error.code) if error.code not in {None, ""} else None
-    if code is not None and status == 429:
+    if code is not None and status in {402, 429}:
         code = code.partition(":")[0]
     limit = headers.get("x-ratelimit-exceeded", "")
     if code is None and limit:  # a plain code, or the long key of one of the windows
         code = "rate_limited" if ":" in limit else limit
+    overflow = _overflow(code, message) if status in {400, 413} else None
+    if status == 400 and code == "invalid_request_body" and overflow is None and looks_too_long(sent, prompt_limit):
+        overflow = {}
+    quota = status == 402 or (status == 429 and _is_quota(code, message, limit))
     if status < 400:
         message, status = f"Copilot answered with HTTP {status}, which has no meaning here. {message}".rstrip(), 502
-    return UpstreamRefused(
+    wait = next((headers[name] for name in _RETRY_AFTER if name in headers), None)
+    kind = QuotaExceeded if quota else UpstreamRefused if overflow is None else ContextTooLong
+    refusal = kind(
         status,
         message or f"Copilot answered with HTTP {status} and said nothing more.",
         code=code,
         kind=error.type or None,
-        param=error.param or None,
-        retry_after=next((headers[name] for name in _RETRY_AFTER if name in headers), None),
+        param=error.param or ("model" if code in _ABOUT_MODEL else None),
+        retry_after=wait,
         headers={name: headers[name] for name in _HANDED_ON if name in headers},
+        remedy=_remedy(status, body),
+        lasting=quota or status in {421, 466} or (wait is not None and wait.isdecimal() and float(wait) > _PATIENCE),
     )
+    if isinstance(refusal, ContextTooLong):
+        numbers = overflow or {}
+        refusal.tokens, refusal.limit = numbers.get("tokens"), numbers.get("limit", prompt_limit)
+    return refusal
+
+
+def _is_quota(code: str | None, message: str, limit: str) -> bool:
+    """Whether a 429 means the quota, and not how fast one asks. ``limit`` is ``x-ratelimit-exceeded``."""
+    return code in _QUOTA or limit.startswith("quota_exceeded") or (code is None and message == "quota exceeded")
+
+
+def _overflow(code: str | None, message: str) -> dict[str, int] | None:
+    """``tokens`` and ``limit`` of a refusal of too long a prompt, as far as it tells them; ``None`` for any other."""
+    for words in _TOO_LONG_WORDS:
+        if (found := words.search(message)) is not None:
+            return {name: int(number) for name, number in found.groupdict().items()}
+    return {} if code in _TOO_LONG else None
+
+
+def looks_too_long(sent: bytes, limit: int | None) -> bool:
+    """Whether a request's body clearly has more than ``limit`` tokens; never so without a limit.
+
+    ``/responses`` refuses such a body in the same words as any that it does not understand. A token is about four bytes
+    of English, and fewer of most other texts. Base64 does not count: it is a picture or encrypted reasoning. An escaped
+    character counts as two bytes.
+    """
+    if limit is None or len(sent) <= limit * _TOKEN_BYTES:
+        return False
+    text = _ESCAPE.sub(b"..", sent).replace(b"\\/", b"/")  # which some write so
+    return len(_BASE64.sub(b"", text)) > limit * _TOKEN_BYTES
+
+
+_TOKEN_BYTES: Final = 4
+_BASE64: Final = re.compile(rb"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{200,}")
+_ESCAPE: Final = re.compile(rb"\\u[0-9A-Fa-f]{4}")
+
+
+def _remedy(status: int, body: bytes) -> str:
+    if status == 401:
+        return _NEW_LOGIN if is_token_trouble(status, body) else ""
+    return next((remedy for at, piece, remedy in _REMEDIES if at == status and piece in body), "")
 
 
 def _words(body: bytes) -> tuple[str, chat.ErrorBody]:

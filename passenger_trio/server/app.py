@@ -116,6 +116,7 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
         ours = faults.as_ours(error, here.path, here.method)
         here.record.error = ours.message
         if isinstance(ours, UpstreamRefused):
+            here.record.error = ours.told
             here.record.upstream_id = ours.headers.get("x-github-request-id", "")
         return faults.response(ours, here.path)
 

@@ -1,6 +1,7 @@
 """Errors as answers, in the dialect of the path they happened on."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from quart import Response
@@ -14,7 +15,7 @@ from passenger_trio.errors import (
     TooLarge,
     UpstreamRefused,
 )
-from passenger_trio.translate.fronts import chat, ollama
+from passenger_trio.translate.fronts import chat, completions, embeddings, ollama
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
@@ -27,8 +28,11 @@ def is_ollama(path: str) -> bool:
 
 
 def response(error: PassengerError, path: str) -> Response:
-    """The answer for ``error`` before the first byte."""
-    status, body = (ollama.fault if is_ollama(path) else chat.fault)(error)
+    """The answer for ``error`` before the first byte.
+
+    ``x-should-retry: false`` keeps OpenAI's and Anthropic's packages from asking again at once for what lasts.
+    """
+    status, body = _fault_of(path)(error)
     answer = Response(body, status, content_type="application/json")
     if isinstance(error, MethodNotAllowed) and error.allowed:
         answer.headers["Allow"] = ", ".join(sorted(error.allowed))
@@ -37,7 +41,17 @@ def response(error: PassengerError, path: str) -> Response:
     if isinstance(error, UpstreamRefused):
         for name, value in error.headers.items():
             answer.headers[name] = value
+        if error.lasting:
+            answer.headers["X-Should-Retry"] = "false"
     return answer
+
+
+def _fault_of(path: str) -> Callable[[PassengerError], tuple[int, bytes]]:
+    """How the dialect of ``path`` tells an error."""
+    if is_ollama(path):
+        return ollama.fault
+    here = path.rstrip("/").removeprefix("/v1")
+    return {"/completions": completions.fault, "/embeddings": embeddings.fault}.get(here, chat.fault)
 
 
 def as_ours(error: Exception, path: str, method: str) -> PassengerError:

@@ -124,3 +124,17 @@ class Tags(msgspec.Struct):
 
 
 decode_request: Final = msgspec.json.Decoder(Request).decode
+
+_LINE_ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
+
+
+def line(data: bytes) -> bytes:
+    """JSON as one line of a stream.
+
+    Unicode's own line ends, which JSON leaves as they are and has inside texts alone, are written as escapes: the
+    ``ollama`` package splits lines at them (httpx's ``iter_lines``).
+    """
+    for raw, escaped in _LINE_ENDS:
+        if raw in data:
+            data = data.replace(raw, escaped)
+    return data + b"\n"

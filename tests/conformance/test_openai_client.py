@@ -241,7 +241,6 @@ REFUSALS = {
     401: (openai.AuthenticationError, None),
     403: (openai.PermissionDeniedError, None),
     404: (openai.NotFoundError, "not_found"),
-    422: (openai.UnprocessableEntityError, "content_filter"),
     429: (openai.RateLimitError, "rate_limited"),
     503: (openai.InternalServerError, None),
 }

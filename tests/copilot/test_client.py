@@ -2,6 +2,7 @@
 
 import gzip
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
@@ -11,21 +12,37 @@ from fakes import FakeCopilot, FakeTokens, Script
 
 from passenger_trio.config import Copilot
 from passenger_trio.copilot.client import CopilotClient, Reply, fetcher, is_own_host, open_http
+from passenger_trio.copilot.tokens import CopilotToken
 from passenger_trio.errors import (
+    ContextTooLong,
     PassengerError,
+    QuotaExceeded,
+    TokenUnavailable,
     UpstreamBroke,
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from passenger_trio.secret import Secret
 
 SSE = {"content-type": "text/event-stream"}
 
 
-async def send(copilot: FakeCopilot, stack: AsyncExitStack, tokens: FakeTokens | None = None) -> Reply:
+async def client_of(copilot: FakeCopilot, stack: AsyncExitStack, tokens: FakeTokens | None = None) -> CopilotClient:
     http = await stack.enter_async_context(open_http(Copilot(), transport=copilot))
-    client = CopilotClient(http, tokens or FakeTokens(), Copilot())
-    return await client.send("POST", "/chat/completions", [("X-Initiator", "user")], b'{"a":1}', stack)
+    return CopilotClient(http, tokens or FakeTokens(), Copilot())
+
+
+async def ask(client: CopilotClient, stack: AsyncExitStack, **more: Any) -> Reply:
+    return await client.send("POST", "/chat/completions", [("X-Initiator", "user")], b'{"a":1}', stack, **more)
+
+
+async def send(copilot: FakeCopilot, stack: AsyncExitStack, tokens: FakeTokens | None = None, **more: Any) -> Reply:
+    return await ask(await client_of(copilot, stack, tokens), stack, **more)
+
+
+def bearers(copilot: FakeCopilot) -> list[str]:
+    return [request.headers["authorization"].removeprefix("Bearer ") for request in copilot.requests]
 
 
 async def test_a_call_carries_the_token_the_identity_and_the_body() -> None:
@@ -85,6 +102,206 @@ async def test_a_call_is_not_sent_a_third_time() -> None:
 
     assert refused.value.status == 401
     assert len(copilot.requests) == 2
+
+
+class Movers(FakeTokens):
+    """Tokens each of which is for a host of its own."""
+
+    def _make(self) -> CopilotToken:
+        return CopilotToken(Secret(f"tid={self.number}"), float("inf"), f"https://api{self.number}.example.com")
+
+
+async def test_a_call_to_the_wrong_host_is_sent_once_more_to_the_new_tokens_own() -> None:
+    copilot = FakeCopilot(Script(421, [b"Misdirected Request\n"]), Script(200, [b"good"]))
+    async with AsyncExitStack() as stack:
+        reply = await send(copilot, stack, Movers())
+        assert await reply.whole() == b"good"
+
+    assert [str(request.url) for request in copilot.requests] == [
+        "https://api1.example.com/chat/completions",
+        "https://api2.example.com/chat/completions",
+    ]
+    assert [request.headers["host"] for request in copilot.requests] == ["api1.example.com", "api2.example.com"]
+    assert bearers(copilot) == ["tid=1", "tid=2"]
+    assert copilot.bodies == [b'{"a":1}'] * 2
+
+
+async def test_a_host_that_stays_wrong_is_told_with_the_remedy() -> None:
+    copilot = FakeCopilot(Script(421, [b"Misdirected Request\n"]))
+    async with AsyncExitStack() as stack:
+        with pytest.raises(UpstreamRefused) as refused:
+            await send(copilot, stack)
+
+    assert len(copilot.requests) == 2
+    assert (refused.value.status, refused.value.message) == (421, "Misdirected Request")
+    assert "api_base_url" in refused.value.remedy
+
+
+NO_MODEL = Script(400, [b'{"error":{"message":"The requested model is not supported.","code":"model_not_supported"}}'])
+
+
+async def test_a_listed_model_that_is_refused_is_asked_once_more_with_a_new_token() -> None:
+    tokens = FakeTokens()
+    copilot = FakeCopilot(NO_MODEL, Script(200, [b"good"]))
+    async with AsyncExitStack() as stack:
+        reply = await send(copilot, stack, tokens, listed=True)
+        assert await reply.whole() == b"good"
+
+    assert bearers(copilot) == ["tid=1", "tid=2"]
+    assert tokens.doubted == ["tid=1"]
+
+
+async def test_a_model_that_is_not_listed_costs_no_token() -> None:
+    tokens, copilot = FakeTokens(), FakeCopilot(NO_MODEL)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(UpstreamRefused, match="not supported"):
+            await send(copilot, stack, tokens)
+
+    assert (len(copilot.requests), tokens.doubted) == (1, [])
+
+
+async def test_another_refusal_of_a_listed_model_costs_no_token() -> None:
+    tokens, copilot = FakeTokens(), FakeCopilot(Script(400, [b'{"error":{"message":"no","code":"off_topic"}}']))
+    async with AsyncExitStack() as stack:
+        with pytest.raises(UpstreamRefused, match="no"):
+            await send(copilot, stack, tokens, listed=True)
+
+    assert (len(copilot.requests), tokens.doubted) == (1, [])
+
+
+async def test_a_listed_model_that_is_really_refused_costs_one_token_and_not_one_a_call() -> None:
+    tokens, copilot = FakeTokens(), FakeCopilot(NO_MODEL)
+    async with AsyncExitStack() as stack:
+        client = await client_of(copilot, stack, tokens)
+        for _ in range(5):
+            with pytest.raises(UpstreamRefused) as refused:
+                await ask(client, stack, listed=True)
+            assert (refused.value.status, refused.value.code) == (400, "model_not_supported")
+
+    assert bearers(copilot) == ["tid=1", *["tid=2"] * 5]
+    assert tokens.doubted == ["tid=1"]
+
+
+async def test_the_next_token_may_be_doubted_again() -> None:
+    tokens, copilot = FakeTokens(), FakeCopilot(NO_MODEL)
+    async with AsyncExitStack() as stack:
+        client = await client_of(copilot, stack, tokens)
+        with pytest.raises(UpstreamRefused):
+            await ask(client, stack, listed=True)
+        tokens.doubt(await tokens.current())  # its time has come
+        with pytest.raises(UpstreamRefused):
+            await ask(client, stack, listed=True)
+
+    assert bearers(copilot) == ["tid=1", "tid=2", "tid=3", "tid=4"]
+
+
+async def test_calls_at_once_for_a_refused_model_share_one_new_token(autojump_clock: trio.testing.MockClock) -> None:
+    tokens, copilot = FakeTokens(), FakeCopilot(NO_MODEL)
+    async with AsyncExitStack() as stack:
+        client = await client_of(copilot, stack, SharedTokens(tokens))
+
+        async def refused() -> None:
+            with pytest.raises(UpstreamRefused, match="not supported"):
+                await ask(client, stack, listed=True)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(refused)
+
+    assert sorted(bearers(copilot)) == ["tid=1"] * 4 + ["tid=2"] * 4
+    assert tokens.doubted == ["tid=1"]
+
+
+class SharedTokens(FakeTokens):
+    """``tokens`` as the keeper has them: to doubt one that has been replaced costs nothing."""
+
+    def __init__(self, tokens: FakeTokens) -> None:
+        super().__init__()
+        self._tokens = tokens
+
+    async def current(self) -> CopilotToken:
+        return await self._tokens.current()
+
+    def doubt(self, token: CopilotToken) -> bool:
+        return token.secret != Secret(f"tid={self._tokens.number}") or self._tokens.doubt(token)
+
+
+async def test_without_another_token_a_refused_model_is_told_as_it_was() -> None:
+    copilot = FakeCopilot(NO_MODEL)
+    for tokens in (FakeTokens(fresh=0), NoMoreTokens()):
+        async with AsyncExitStack() as stack:
+            with pytest.raises(UpstreamRefused, match="model is not supported"):
+                await send(copilot, stack, tokens, listed=True)
+
+    assert bearers(copilot) == ["tid=1", "tid=1"]
+
+
+async def test_without_another_token_a_dead_one_is_told_as_the_reason() -> None:
+    copilot = FakeCopilot(Script(401, [b"unauthorized: token expired"]))
+    async with AsyncExitStack() as stack:
+        with pytest.raises(TokenUnavailable, match="GitHub is down"):
+            await send(copilot, stack, NoMoreTokens())
+
+    assert len(copilot.requests) == 1
+
+
+class NoMoreTokens(FakeTokens):
+    """One token, and when that is doubted a GitHub that is down."""
+
+    async def current(self) -> CopilotToken:
+        if self.doubted:
+            raise TokenUnavailable("GitHub is down")
+        return await super().current()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(NO_MODEL, Script(401, [b"unauthorized: token expired"])), (Script(401), NO_MODEL), (Script(421), Script(401))],
+)
+async def test_whatever_the_second_answer_is_there_is_no_third_call(first: Script, second: Script) -> None:
+    copilot = FakeCopilot(first, second)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(UpstreamRefused) as refused:
+            await send(copilot, stack, listed=True)
+
+    assert refused.value.status == second.status
+    assert len(copilot.requests) == 2
+
+
+async def test_a_resent_call_leaves_nothing_open() -> None:
+    copilot = FakeCopilot(Script(401), Script(200, [b"one", b"two"]))
+    async with AsyncExitStack() as stack:
+        await send(copilot, stack)
+        assert copilot.closed >= 1, "the refusal was kept open"
+        closed = copilot.closed
+
+    assert copilot.closed > closed
+
+
+async def test_refusals_are_the_errors_that_callers_tell_apart() -> None:
+    for script, kind in (
+        (Script(402, [b'{"error":{"message":"You have no quota","code":"quota_exceeded"}}']), QuotaExceeded),
+        (Script(400, [b'{"error":{"message":"prompt is too long: 9 tokens > 8 maximum"}}']), ContextTooLong),
+    ):
+        async with AsyncExitStack() as stack:
+            with pytest.raises(kind):
+                await send(FakeCopilot(script), stack)
+
+
+@pytest.mark.parametrize(
+    ("limit", "kind"), [(1000, ContextTooLong), (100_000, UpstreamRefused), (None, UpstreamRefused)]
+)
+async def test_the_models_limit_explains_a_refusal_without_a_reason(
+    limit: int | None, kind: type[UpstreamRefused]
+) -> None:
+    copilot = FakeCopilot(Script(400, [b'{"error":{"message":"invalid request body","code":"invalid_request_body"}}']))
+    async with AsyncExitStack() as stack:
+        client = await client_of(copilot, stack)
+        with pytest.raises(UpstreamRefused) as refused:
+            await client.send("POST", "/responses", [], b"word " * 1000, stack, prompt_limit=limit)
+
+    assert type(refused.value) is kind
+    assert refused.value.message == "invalid request body"
 
 
 async def test_a_refusal_that_no_token_mends_is_not_sent_again() -> None:

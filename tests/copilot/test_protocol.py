@@ -1,7 +1,7 @@
 """What is known of GitHub and Copilot, against what was recorded of them."""
 
 import json
-import re
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,6 @@ from passenger_trio.wire.chat import RequestMessage, RequestPart
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "copilot"
 INDEX: dict[str, dict[str, Any]] = {entry["file"]: entry for entry in json.loads((SAMPLES / "index.json").read_bytes())}
-HTML = "Copilot answered with a web page instead of an answer; it is in trouble for the moment."
 
 
 def recorded(start: str) -> list[str]:
@@ -87,6 +86,54 @@ def test_githubs_headers_have_githubs_version_and_ask_for_json() -> None:
     assert "Copilot-Integration-Id" not in sent
 
 
+CALL = protocol.call_headers(initiator="agent", vision=True, request_id="r", intent="conversation-panel")
+
+
+def test_a_models_own_headers_come_after_the_calls() -> None:
+    assert protocol.with_model_headers(CALL, {"X-Model-Provider-Preference": "azure", "x-two": ""}) == [
+        *CALL,
+        ("X-Model-Provider-Preference", "azure"),
+        ("x-two", ""),
+    ]
+    assert protocol.with_model_headers(CALL, None) == CALL
+    assert protocol.with_model_headers(CALL, {}) == CALL
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name, _ in [*protocol.identity_headers(Copilot()), *CALL]),
+        *("Authorization", "Host", "Cookie", "Accept-Encoding", "Proxy-Authorization", "Transfer-Encoding"),
+        *("Content-Length", "Content-Encoding", "Content-Type", "Connection", "Expect", "anthropic-version"),
+    ],
+)
+@pytest.mark.parametrize("change", [str, str.lower, str.upper])
+def test_a_models_own_headers_replace_none_of_ours(name: str, change: Callable[[str], str]) -> None:
+    call = [("Anthropic-Version", "2023-06-01")]
+
+    assert protocol.with_model_headers(call, {change(name): "theirs"}) == call
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("X-A", "1\r\nAuthorization: Bearer x"),
+        ("X-A", "1\n"),
+        ("X-A", "1\r"),
+        ("X-A", "\0"),
+        ("X-A", "caf\u00e9"),
+        ("X-A\r\nHost", "evil.example"),
+        ("X-A\n", "1"),
+        ("X A", "1"),
+        ("X-A:", "1"),
+        ("X-\u00e4", "1"),
+        ("", "1"),
+    ],
+)
+def test_what_is_no_header_is_not_sent(name: str, value: str) -> None:
+    assert protocol.with_model_headers([("X-B", "1")], {name: value}) == [("X-B", "1")]
+
+
 @pytest.mark.parametrize(
     "roles, claimed, expected",
     [
@@ -98,6 +145,8 @@ def test_githubs_headers_have_githubs_version_and_ask_for_json() -> None:
         (["user", "assistant"], None, "agent"),
         (["user", "assistant", "tool", "user"], None, "user"),
         (["user", "system"], None, "user"),
+        (["user", "assistant", "tool", "system", "developer"], None, "agent"),
+        (["system"], None, "user"),
         ([], None, "user"),
         (["user"], "agent", "agent"),
         (["tool"], "user", "user"),
@@ -199,6 +248,46 @@ def test_without_a_token_the_api_is_where_it_is_by_default() -> None:
     assert protocol.api_base(DEFAULT, github.TokenEnvelope("t", 1, 1, github.Endpoints(None))) == DEFAULT
 
 
+@pytest.mark.parametrize("name", recorded("token_envelope_"))
+def test_every_recorded_token_leads_to_its_plans_own_host(name: str) -> None:
+    plan = {"business": "business", "enterprise": "enterprise"}.get(name.split("_")[2].partition(".")[0], "individual")
+
+    assert protocol.api_base(DEFAULT, github.decode_envelope(body(name))) == f"https://api.{plan}.githubcopilot.com"
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("tid=1;proxy-ep=proxy.business.githubcopilot.com;st=dotcom:mac", "https://api.business.githubcopilot.com"),
+        ("tid=1;proxy-ep=proxy.business.githubcopilot.com:mac", "https://api.business.githubcopilot.com"),
+        ("proxy-ep=PROXY.Business.GitHubCopilot.com", "https://api.business.githubcopilot.com"),
+        ("proxy-ep=proxy.a.b.githubcopilot.com;x=1", "https://api.a.b.githubcopilot.com"),
+        ("proxy-ep=proxy.githubcopilot.com", DEFAULT),
+        ("proxy-ep=proxy.example.com", DEFAULT),
+        ("proxy-ep=proxy.evilgithubcopilot.com", DEFAULT),
+        ("proxy-ep=proxy.business.githubcopilot.com.example.com", DEFAULT),
+        ("proxy-ep=proxy.example.com/.githubcopilot.com", DEFAULT),
+        ("proxy-ep=proxy.user@example.com#.githubcopilot.com", DEFAULT),
+        ("proxy-ep=other.business.githubcopilot.com", DEFAULT),
+        ("no-proxy-ep=proxy.business.githubcopilot.com", DEFAULT),
+        ("tid=1", DEFAULT),
+    ],
+)
+def test_a_token_without_endpoints_names_the_proxy_beside_the_api(text: str, expected: str) -> None:
+    assert protocol.api_base(DEFAULT, github.TokenEnvelope(text, 1, 1)) == expected
+    assert protocol.api_base(DEFAULT, github.TokenEnvelope(text, 1, 1, github.Endpoints(None))) == expected
+
+
+def test_what_is_configured_or_offered_comes_before_the_proxy() -> None:
+    text = "proxy-ep=proxy.business.githubcopilot.com"
+    offers = github.TokenEnvelope(text, 1, 1, github.Endpoints("https://api.enterprise.githubcopilot.com"))
+    unsafe = github.TokenEnvelope(text, 1, 1, github.Endpoints("http://api.enterprise.githubcopilot.com"))
+
+    assert protocol.api_base("https://mine.example", offers) == "https://mine.example"
+    assert protocol.api_base(DEFAULT, offers) == "https://api.enterprise.githubcopilot.com"
+    assert protocol.api_base(DEFAULT, unsafe) == DEFAULT
+
+
 class Refusal(NamedTuple):
     """What becomes of a refused exchange."""
 
@@ -257,7 +346,8 @@ def test_another_refusal_is_told_by_its_status(
     assert error.retry_after == ("7" if kind is UpstreamRefused else None)
 
 
-TOKEN_TROUBLE = {"err_401_token_expired.txt", "err_401_token_expired_short.txt"}
+TOKEN_TROUBLE = {"err_401_token_expired.txt", "err_401_token_expired_short.txt", "err_421_misdirected.txt"}
+MODEL_TROUBLE = {"err_400_model_not_supported.json", "err_400_unsupported_api_for_model_2026.json"}
 
 
 @pytest.mark.parametrize("name", recorded("err_"))
@@ -267,6 +357,15 @@ def test_a_fresh_token_is_only_tried_where_it_may_help(name: str) -> None:
 
 def test_a_401_without_a_reason_is_about_the_token() -> None:
     assert protocol.is_token_trouble(401, b"")
+
+
+@pytest.mark.parametrize("name", recorded("err_"))
+def test_a_refused_model_is_told_by_its_code(name: str) -> None:
+    assert protocol.refuses_model(INDEX[name]["status"], body(name)) is (name in MODEL_TROUBLE)
+
+
+def test_another_status_with_that_code_refuses_no_model() -> None:
+    assert not protocol.refuses_model(404, body("err_400_model_not_supported.json"))
 
 
 # The device flow
@@ -328,126 +427,11 @@ def test_an_answer_that_may_hold_the_token_is_not_quoted() -> None:
     assert "gho_" not in caught.value.message
 
 
-# Errors
-
-CODES: dict[str, str | None] = {
-    "err_400_context_length.json": "model_max_prompt_tokens_exceeded",
-    "err_400_context_length_messages.json": None,
-    "err_400_context_length_old.json": "model_max_prompt_tokens_exceeded",
-    "err_400_context_length_responses.json": "invalid_request_body",
-    "err_400_invalid_request_body.json": "invalid_request_body",
-    "err_400_messages_extra_inputs.json": None,
-    "err_400_missing_editor_version.txt": None,
-    "err_400_model_not_supported.json": "model_not_supported",
-    "err_400_off_topic.json": "off_topic",
-    "err_400_pat_not_supported.txt": None,
-    "err_400_previous_response_not_found.json": "previous_response_not_found",
-    "err_400_unknown_editor_version.txt": None,
-    "err_400_unsupported_api_for_model.json": "unsupported_api_for_model",
-    "err_400_unsupported_api_for_model_2026.json": "model_not_supported",
-    "err_400_vision_header.json": None,
-    "err_401_agent_authorize.json": "unauthorized",
-    "err_401_auto_mode_selector.txt": None,
-    "err_401_pat_permission.txt": None,
-    "err_401_token_expired.txt": None,
-    "err_401_token_expired_short.txt": None,
-    "err_402_quota_exceeded.json": "quota_exceeded",
-    "err_402_spend_limit.json": "additional_spend_limit_reached",
-    "err_403_feature.txt": None,
-    "err_403_forbidden_terms.txt": None,
-    "err_404.txt": None,
-    "err_404_json.json": "not_found",
-    "err_413.txt": None,
-    "err_413_json.json": None,
-    "err_421_misdirected.txt": None,
-    "err_422_filtered.json": "content_filter",
-    "err_424_agent_dependency.txt": None,
-    "err_429_integration.json": "integration_rate_limited",
-    "err_429_model_overloaded.json": "model_overloaded",
-    "err_429_quota_plain.txt": "quota_exceeded",
-    "err_429_rate_limited.json": "rate_limited",
-    "err_429_user_global.json": "user_global_rate_limited",
-    "err_429_user_model.json": "user_model_rate_limited",
-    "err_429_weekly.json": "user_weekly_rate_limited",
-    "err_466_client_too_old.txt": None,
-    "err_499.txt": None,
-    "err_500.json": "internal_error",
-    "err_502.html": None,
-    "err_503.txt": None,
-    "err_504.txt": None,
-}
-
-
-def words(name: str) -> str:
-    """What a person should read of a recorded error."""
-    if name.endswith(".html"):
-        return HTML
-    text = body(name).decode().strip()
-    if name.endswith(".json"):
-        return json.loads(text)["error"]["message"]
-    return text or "Copilot answered with HTTP 499 and said nothing more."
-
-
-@pytest.mark.parametrize("start, table", [("token_error_", REFUSALS), ("device_poll_", POLLS), ("err_", CODES)])
+@pytest.mark.parametrize("start, table", [("token_error_", REFUSALS), ("device_poll_", POLLS)])
 def test_every_recorded_refusal_has_its_row(start: str, table: dict[str, Any]) -> None:
     assert sorted(table) == recorded(start)
 
 
-@pytest.mark.parametrize("name", CODES)
-def test_an_error_keeps_its_status_words_and_code(name: str) -> None:
-    error = protocol.decipher(INDEX[name]["status"], headers(name), body(name))
-
-    assert error.status == INDEX[name]["status"]
-    assert (error.message, error.code) == (words(name), CODES[name])
-    waits = ("retry-after", "x-ratelimit-user-retry-after", "x-ratelimit-quota-exceeded-retry-after")
-    assert error.retry_after == next((headers(name)[wait] for wait in waits if wait in headers(name)), None)
-    handed_on = {"x-github-request-id", "x-ratelimit-exceeded"}
-    assert error.headers == {key: value for key, value in headers(name).items() if key in handed_on}
-
-
-def test_type_and_param_are_copilots_own_unless_they_are_empty() -> None:
-    full = protocol.decipher(400, {}, body("err_400_model_not_supported.json"))
-    empty = protocol.decipher(400, {}, body("err_400_context_length_old.json"))
-
-    assert (full.kind, full.param) == ("invalid_request_error", "model")
-    assert (empty.kind, empty.param) == (None, None)
-
-
-@pytest.mark.parametrize(
-    "status, data, told, part, code",
-    [
-        (400, b'{"error":"a text"}', 400, "^a text$", None),
-        (400, b'{"message":"bare","code":5}', 400, "^bare$", "5"),
-        (400, b'{"error":{"code":"x:plan"}}', 400, '^{"error":{"code":"x:plan"}}$', "x:plan"),
-        (429, b'{"error":{"message":"m","code":"x:plan"}}', 429, "^m$", "x"),
-        (400, b'{"error":[1]}', 400, r'^{"error":\[1\]}$', None),
-        (400, b"[1]", 400, r"^\[1\]$", None),
-        (400, b'{"error":{"message":"\xff"}}', 400, "\ufffd", None),
-        (500, b"  <!DOCTYPE html>", 500, f"^{re.escape(HTML)}$", None),
-        (302, b"", 502, "^Copilot answered with HTTP 302, which has no meaning here.$", None),
-        (204, b"words", 502, "words$", None),
-        (503, b"x" * 3000, 503, r"^x{500}\.\.\.$", None),
-        (503, "é".encode() * 3000, 503, r"^é{500}\.\.\.$", None),
-    ],
-)
-def test_another_error_is_made_the_best_of(status: int, data: bytes, told: int, part: str, code: str | None) -> None:
-    error = protocol.decipher(status, {}, data)
-
-    assert error.status == told
-    assert re.search(part, error.message)
-    assert error.code == code
-
-
-@pytest.mark.parametrize(
-    ("limit", "code"), [("quota_exceeded", "quota_exceeded"), ("pro_plus:global-usage-5-hour-key:7", "rate_limited")]
-)
-def test_a_limit_that_only_a_header_names_is_a_code(limit: str, code: str) -> None:
-    error = protocol.decipher(429, {"x-ratelimit-exceeded": limit, "retry-after": "9"}, b"no")
-
-    assert (error.code, error.retry_after) == (code, "9")
-
-
 @given(st.integers(100, 599), st.binary(max_size=60))
-def test_no_body_can_do_harm(status: int, data: bytes) -> None:
-    assert protocol.decipher(status, {}, data).message
+def test_no_body_of_an_exchange_can_do_harm(status: int, data: bytes) -> None:
     assert str(protocol.token_refusal(status, {}, data))

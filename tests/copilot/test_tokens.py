@@ -514,6 +514,20 @@ async def test_the_api_of_the_token_is_the_one_to_talk_to(
     assert math.isclose(keeper.ends, wall() + 1800, abs_tol=2)
 
 
+async def test_an_account_that_moved_is_followed_to_its_new_api(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub()
+    github.api = "https://api.individual.githubcopilot.com"
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+    github.api = "https://api.business.githubcopilot.com"
+
+    assert keeper.doubt(await keeper.current())
+
+    assert (await keeper.current()).api_base == "https://api.business.githubcopilot.com"
+
+
 async def test_no_secret_shows_in_the_log_or_in_a_repr(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -30,7 +30,7 @@ def words(answer: httpx.Response) -> str:
     if faults.is_ollama(answer.url.path):
         assert isinstance(error, str)
         return error
-    assert error.keys() == {"message", "type", "param", "code"}
+    assert {"message", "type", "param", "code"} <= error.keys() <= {"message", "type", "param", "code", "upstream"}
     assert isinstance(error["message"], str)
     assert isinstance(error["type"], str)
     return str(error["message"])
@@ -56,6 +56,10 @@ async def test_a_refusal_keeps_its_status_words_ids_and_the_time_to_wait(house: 
         assert answer.json()["error"]["type"] == "rate_limit_error"
         assert answer.json()["error"]["code"] == "rate_limited"
     assert house.simulator.counts["chat"] == 1
+
+
+OPENAIS = {402: 429, 421: 502, 422: 400, 424: 502, 466: 502, 499: 502}
+"""Statuses that OpenAI's packages know, for those that they do not."""
 
 
 @pytest.mark.parametrize(
@@ -84,19 +88,20 @@ async def test_every_status_of_copilots_is_handed_on_with_its_words(
 ) -> None:
     answer = await house.http.post(path, json=ask(f"[[http:{status}]]", stream=True))
 
-    assert answer.status_code == status
+    assert answer.status_code == (status if faults.is_ollama(path) else OPENAIS.get(status, status))
     assert text in words(answer)
     assert "<" not in words(answer)
     assert answer.headers["x-github-request-id"]
-    assert house.simulator.counts["chat"] == 1  # nothing that may have been answered is asked twice
+    # nothing that may have been answered is asked twice; a wrong host has answered nothing
+    assert house.simulator.counts["chat"] == (2 if status == 421 else 1)
 
 
 @pytest.mark.parametrize("path", CHATS)
-async def test_an_unknown_models_refusal_keeps_its_status(house: House, path: str) -> None:
+async def test_an_unknown_model_is_a_404_that_names_it(house: House, path: str) -> None:
     answer = await house.http.post(path, json={**ask("Hi"), "model": "gpt-99"})
 
-    assert answer.status_code == 400
-    assert words(answer) == "The requested model is not supported."
+    assert answer.status_code == 404
+    assert "gpt-99" in words(answer)
 
 
 async def test_an_answer_that_breaks_ends_as_an_error_for_openai(house: House) -> None:
@@ -142,7 +147,7 @@ async def test_an_answer_that_makes_no_sense_is_a_502(house: House, path: str) -
 
     assert (whole.status_code, streamed.status_code) == (502, 502)
     assert "Copilot" in words(whole)
-    assert "text/plain" in words(streamed)
+    assert "Copilot" in words(streamed)
 
 
 @pytest.mark.parametrize("path", CHATS)
@@ -268,7 +273,7 @@ async def test_a_401_that_a_fresh_token_does_not_mend_is_handed_on(house: House,
     answer = await house.http.post(path, json=ask("[[http:401]]"))
 
     assert answer.status_code == 401
-    assert words(answer) == "IDE token expired: unauthorized: token expired"
+    assert words(answer).startswith("IDE token expired: unauthorized: token expired. A new token was refused as well.")
     assert house.simulator.counts["chat"] == 2
 
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from passenger_trio.wire import ollama
+from passenger_trio.wire import envelope, ollama
 
 
 def test_what_was_not_sent_is_told_from_null() -> None:
@@ -38,3 +38,11 @@ def test_a_line_has_only_what_it_needs() -> None:
     assert msgspec.json.encode(line) == (
         b'{"model":"m","created_at":"now","message":{"role":"assistant","content":""},"done":false}'
     )
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\u0085"])
+def test_a_line_of_a_stream_has_no_line_end_but_its_own(odd: str) -> None:
+    written = ollama.line(envelope.encode({"a": f"one{odd}two"}))
+
+    assert written.decode().splitlines(keepends=True) == [written.decode()]
+    assert envelope.value(msgspec.Raw(written)) == {"a": f"one{odd}two"}

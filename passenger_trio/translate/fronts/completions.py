@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from passenger_trio.errors import BadRequest, PassengerError
-from passenger_trio.translate.fronts import chat, inputs
+from passenger_trio.translate.fronts import chat, inputs, openai_errors
 from passenger_trio.translate.fronts.inputs import Decode, Input
 from passenger_trio.wire import completions, envelope, sse
 from passenger_trio.wire.chat import Call, Delta, HubChunk, HubReply, Message, Request, RequestMessage
@@ -164,7 +164,12 @@ class Stream(_Joint):
 
     def fault(self, error: PassengerError) -> bytes:
         """A broken answer's last event. No ``[DONE]`` follows, nor another prompt's answer."""
-        return sse.event(chat.error_body(error))
+        return sse.event(openai_errors.error_body(error, "prompt"))
+
+
+def fault(error: PassengerError) -> tuple[int, bytes]:
+    """Status and body of an error before the first byte."""
+    return openai_errors.fault(error, "prompt")
 
 
 _OBJECT: Final = envelope.raw(completions.OBJECT)

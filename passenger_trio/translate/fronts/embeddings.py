@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from passenger_trio.errors import UpstreamBroke
-from passenger_trio.translate.fronts import inputs
+from passenger_trio.errors import PassengerError, UpstreamBroke
+from passenger_trio.translate.fronts import inputs, openai_errors
 from passenger_trio.translate.fronts.inputs import Decode, Input
 from passenger_trio.wire import embeddings, envelope
 from passenger_trio.wire.embeddings import Batch
@@ -91,6 +91,11 @@ class Answer:
             "usage": self.usage or _NO_USAGE,
         }
         return envelope.encode(body)
+
+
+def fault(error: PassengerError) -> tuple[int, bytes]:
+    """Status and body of an error."""
+    return openai_errors.fault(error, "input")
 
 
 def in_base64(vector: msgspec.Raw) -> str:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from passenger_trio.errors import BadRequest, PassengerError, UpstreamBroke
+from passenger_trio.errors import BadRequest, ContextTooLong, PassengerError, UpstreamBroke, UpstreamRefused
 from passenger_trio.translate.fronts.ollama_messages import hub_messages
 from passenger_trio.wire import chat, envelope, ollama
 from passenger_trio.wire.chat import Call, HubChunk, HubReply
@@ -276,14 +276,14 @@ class Stream:
         now = self._clock()
         line = Line(self._model, timestamp(now), AnswerMessage("assistant", ""), done=True)
         _finish(line, self._reason, self._usage, Moments(self._started, self._first or now, now))
-        return envelope.encode(line) + b"\n"
+        return ollama.line(envelope.encode(line))
 
     def fault(self, error: PassengerError) -> bytes:
         """A broken answer's last line. No ``done`` line follows."""
-        return error_body(error) + b"\n"
+        return ollama.line(error_body(error))
 
     def _line(self, now: int, message: AnswerMessage) -> bytes:
-        return envelope.encode(Line(self._model, timestamp(now), message, done=False)) + b"\n"
+        return ollama.line(envelope.encode(Line(self._model, timestamp(now), message, done=False)))
 
     def _collect(self, fragment: chat.ToolCall) -> None:
         function = fragment.function or chat.Function()
@@ -351,10 +351,21 @@ def _finish(line: Line, reason: str | None, usage: chat.Usage | None, when: Mome
 
 
 def fault(error: PassengerError) -> tuple[int, bytes]:
-    """Status and body of an error before the first byte."""
+    """Status and body of an error before the first byte. A refusal of Copilot's has its own status, whichever it is."""
     return error.status, error_body(error)
 
 
 def error_body(error: PassengerError) -> bytes:
     """``{"error": "text"}``: always a string, since clients print it."""
-    return envelope.encode({"error": error.message})
+    if isinstance(error, ContextTooLong):
+        return envelope.encode({"error": _too_long(error)})
+    return envelope.encode({"error": error.told if isinstance(error, UpstreamRefused) else error.message})
+
+
+def _too_long(error: ContextTooLong) -> str:
+    """Anthropic's sentence, which agents know as well as OpenAI's, and Copilot's words unless they are the same."""
+    said = "the prompt is too long"
+    if error.limit is not None:
+        takes = f"the model takes {error.limit} tokens"
+        said += f": {takes if error.tokens is None else f'{error.tokens} tokens > {error.limit} maximum'}"
+    return said if said.removeprefix("the ") in error.message else f"{said} ({error.told})"
