@@ -8,7 +8,8 @@ from quart import Blueprint, Response
 
 from passenger_trio.copilot import vocabulary
 from passenger_trio.errors import PassengerError
-from passenger_trio.server.exchange import Exchange, Opened, Record
+from passenger_trio.server.exchange import Exchange, Opened
+from passenger_trio.server.relay import Record
 from passenger_trio.server.requests import current, json_response, read_body, stream_response
 from passenger_trio.translate.fronts import completions as front, inputs
 from passenger_trio.wire.chat import Call

@@ -31,9 +31,7 @@ def routes(exchange: Exchange) -> Blueprint:
                 request_id=request.record.request_id,
                 intent=back.INTENT,
             )
-            headers += (model.request_headers or {}).items()
-            reply = await exchange.client.send("POST", back.PATH, headers, part.body, request.exit_stack)
-            request.record.upstream_id = reply.headers.get("x-github-request-id", "")
+            reply = await exchange.send(model, back.PATH, headers, part.body, request.exit_stack, record=request.record)
             answer.add(back.reply(await reply.whole(), part.inputs))
             request.record.usage = inputs.counted(answer.usage)
         return json_response(answer.end(), dropped=asked.dropped)

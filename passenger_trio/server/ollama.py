@@ -6,6 +6,7 @@ from typing import Final
 from quart import Blueprint, Response
 
 from passenger_trio.copilot.catalogue import Catalogue
+from passenger_trio.errors import BadRequest, NotFound, PassengerError
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.requests import current, json_response, read_body, stream_response
 from passenger_trio.translate import models
@@ -22,10 +23,22 @@ def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
     """The routes."""
     pages = Blueprint("ollama", __name__)
 
+    async def check(name: str) -> None:
+        """Refuse, in Ollama's own words, a model that there is not or that does not chat."""
+        try:
+            model = await catalogue.find(name)
+        except PassengerError:
+            return  # no list to look in; Copilot will say what it thinks of the name
+        if model is None:
+            raise NotFound(f"model '{name}' not found", code="model_not_found", param="model")
+        if model.capabilities.type == "embeddings":
+            raise BadRequest(f'"{name}" does not support chat', code="unsupported_model", param="model")
+
     async def answer(*, openai_shaped: bool) -> Response:
         started = time.time_ns()
         request = current()
         asked, whole = ollama.read(await read_body(request))
+        await check(asked.model)
         if (idle := ollama.idle_answer(asked, started)) is not None:
             return json_response(idle, content_type=JSON)
         call = ollama.to_call(asked, whole, openai_shaped=openai_shaped)

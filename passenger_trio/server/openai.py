@@ -3,7 +3,6 @@
 from quart import Blueprint, Response
 
 from passenger_trio.copilot.catalogue import Catalogue
-from passenger_trio.errors import NotFound
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.requests import current, json_response, read_body, stream_response
 from passenger_trio.translate import models
@@ -21,10 +20,10 @@ def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
         call = chat.to_call(await read_body(request))
         opened = await exchange.open(call, request.exit_stack, request.record, request.headers.get("X-Initiator"))
         if call.stream:
-            front = chat.Stream(include_usage=call.include_usage)
+            front = chat.stream(call)
             return stream_response(exchange.stream(opened, front, request.record), front, dropped=opened.dropped)
         answer = await exchange.whole(opened, request.record)
-        return json_response(chat.from_hub(answer), dropped=opened.dropped)
+        return json_response(chat.from_hub(answer, call), dropped=opened.dropped)
 
     @pages.get("/v1/models")
     @pages.get("/models")
@@ -36,11 +35,7 @@ def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
     async def retrieve_model(name: str) -> Response:
         model = await catalogue.find(name)
         if model is None:
-            raise NotFound(
-                f"The model `{name}` does not exist or this account has no access to it; GET /v1/models lists them.",
-                code="model_not_found",
-                param="model",
-            )
+            raise catalogue.names.unknown(name)
         return json_response(models.openai_model(model))
 
     return pages

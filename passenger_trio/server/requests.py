@@ -8,7 +8,7 @@ from typing import Any, cast
 from quart import Response, request
 from quart_trio.wrappers import TrioRequest
 
-from passenger_trio.server.exchange import Front, Record
+from passenger_trio.server.relay import Front, Record
 
 
 class PassengerRequest(TrioRequest):

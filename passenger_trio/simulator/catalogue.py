@@ -2,8 +2,9 @@
 
 The first of the list are recorded ones (protocol: models, API version 2025-05-01), shortened, with their oddities: an
 id that is listed twice, a disabled policy, a model behind ``/responses`` only, models that are not for chat. The rest
-are made after the protocol's table of models. One is the simulator's own: ``claude-opus-4.7`` is on ``/v1/messages``
-alone, so that there is a model for each endpoint that has no other.
+are made after the protocol's table of models; ``o1`` and ``o1-mini``, which do not stream, after older lists (the
+``supports`` of the latter are recorded: zed-industries/zed#20362). One is the simulator's own: ``claude-opus-4.7`` is
+on ``/v1/messages`` alone, so that there is a model for each endpoint that has no other.
 """
 
 from pathlib import Path
@@ -44,6 +45,8 @@ class Limits(msgspec.Struct, frozen=True):
 class Supports(msgspec.Struct, frozen=True):
     """What the model can do; what is not listed it cannot."""
 
+    streaming: bool = False
+    tool_calls: bool = False
     reasoning_effort: tuple[str, ...] = ()
     dimensions: bool = False
     adaptive_thinking: bool = False

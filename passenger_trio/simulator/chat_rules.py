@@ -11,7 +11,7 @@ import msgspec
 
 from passenger_trio.simulator.catalogue import Model
 from passenger_trio.simulator.conversation import Conversation, Function, Part
-from passenger_trio.simulator.refusals import MODEL_NOT_SUPPORTED, Refused, invalid_body
+from passenger_trio.simulator.refusals import MODEL_NOT_SUPPORTED, NO_STREAMING, NO_TOOLS, Refused, invalid_body
 from passenger_trio.simulator.schema_merge import is_object
 
 _MOST_TOOLS: Final = 128
@@ -27,6 +27,7 @@ def check_chat(conversation: Conversation, model: Model) -> None:
         raise Refused(MODEL_NOT_SUPPORTED)
     if conversation.max_completion_tokens is not None:
         raise Refused(invalid_body())
+    _check_abilities(conversation, model)
     functions = [tool.function for tool in conversation.tools or ()]
     check_tools([function.name for function in functions])
     if model.family != "gpt":
@@ -61,6 +62,14 @@ def check_limits(model: Model, *, effort: str | None, tokens_out: int | None) ->
         raise Refused(invalid_body(f"max_tokens {tokens_out} is more than the limit of {most}"))
 
 
+def _check_abilities(conversation: Conversation, model: Model) -> None:
+    supports = model.capabilities.supports
+    if conversation.stream and not supports.streaming:
+        raise Refused(NO_STREAMING)
+    if conversation.tools and not supports.tool_calls:
+        raise Refused(NO_TOOLS)
+
+
 def _check_parameters(functions: list[Function]) -> None:
     for function in functions:
         if not is_object(function.parameters) or "properties" not in function.parameters:
@@ -78,6 +87,7 @@ def _check_parts(parts: Iterable[Part]) -> None:
 
 
 def _check_thought_signatures(conversation: Conversation) -> None:
+    """Copilot says "invalid request body" and no more (zed-industries/zed#43024)."""
     for message in conversation.messages:
         if message.role == "assistant" and message.tool_calls and not message.reasoning_opaque:
             raise Refused(invalid_body("tool calls in the history need their reasoning_opaque"))

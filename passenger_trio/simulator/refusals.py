@@ -62,6 +62,27 @@ NO_EDITOR_VERSION: Final = Refusal(400, b"bad request: missing Editor-Version he
 NO_VISION_HEADER: Final = Refusal(
     400, error_body("missing required Copilot-Vision-Request header for vision requests", "")
 )
+NO_STREAMING: Final = Refusal(
+    400,
+    error_body(
+        "Unsupported value: 'stream' does not support true with this model. Supported values are: false.",
+        "unsupported_value",
+        param="stream",
+        type="invalid_request_error",
+    ),
+    JSON,
+)
+"""As the model itself says it (github/gh-models#31)."""
+NO_TOOLS: Final = Refusal(
+    400,
+    error_body(
+        "Unsupported parameter: 'tools' is not supported with this model.",
+        "unsupported_parameter",
+        param="tools",
+        type="invalid_request_error",
+    ),
+    JSON,
+)
 NO_PREVIOUS_RESPONSE: Final = Refusal(
     400, error_body("Previous response not found", "previous_response_not_found"), JSON
 )

@@ -130,6 +130,12 @@ async def ask(app: object, path: str, body: bytes) -> list[ASGISendEvent]:
         ("/api/chat", b'{"model":"gpt-4.1","messages":[{"role":"user","content":"one two"}]}'),
         ("/v1/chat/completions", b'{"model":"gpt-4.1","messages":[{"role":"user","content":"[[http:429]]"}]}'),
         ("/v1/completions", b'{"model":"gpt-4.1","stream":true,"prompt":["one","two"]}'),
+        ("/v1/chat/completions", b'{"model":"o1","stream":true,"messages":[{"role":"user","content":"one two"}]}'),
+        (
+            "/api/chat",
+            b'{"model":"gemini-3-pro-preview","tools":[{"type":"function","function":{"name":"weather"}}],"messages":%b}'
+            % b'[{"role":"user","content":"weather in Paris"}]',
+        ),
         (
             "/v1/embeddings",
             b'{"model":"text-embedding-3-small","dimensions":1,"input":' + b'["a"' + b',"b"' * 512 + b"]}",

@@ -316,7 +316,7 @@ async def test_tags_have_what_clients_insist_on(house: House, prefix: str) -> No
 
 
 async def test_a_listed_name_can_be_used_and_comes_back_as_it_was_written(house: House) -> None:
-    name = (await house.http.get("/api/tags")).json()["models"][1]["name"]
+    name = (await house.http.get("/api/tags")).json()["models"][0]["name"]
 
     answer = await house.http.post("/api/chat", json={**ask("Hi", stream=False), "model": name})
 

@@ -150,3 +150,22 @@ async def test_a_finish_can_be_stop_beside_calls_and_a_content_filter(line):
     choice = filtered.json()["choices"][0]
     assert (choice["finish_reason"], choice["message"]["content"]) == ("content_filter", "")
     assert choice["content_filter_results"]["violence"]["filtered"] is True
+
+
+@pytest.mark.parametrize(
+    "model, fields, param",
+    [
+        ("o1", {"stream": True}, "stream"),
+        ("o1-mini", {"stream": True}, "stream"),
+        ("o1-mini", {"tools": [tool("x")]}, "tools"),
+        ("o1", {"tools": [tool("x")]}, None),
+        ("o1", {"stream": False}, None),
+        ("o1-mini", {"tools": []}, None),
+    ],
+)
+async def test_a_model_refuses_what_its_list_says_it_cannot_do(line, model, fields, param):
+    with trio.fail_after(10):
+        answer = await line.ask("hello", model=model, **fields)
+
+    assert answer.status_code == (400 if param else 200), answer.text
+    assert answer.json().get("error", {}).get("param") == param

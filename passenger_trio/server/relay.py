@@ -1,0 +1,148 @@
+"""The one loop: upstream's bytes become events, and events the client's bytes."""
+
+import logging
+import uuid
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from passenger_trio.copilot.client import Reply
+from passenger_trio.errors import PassengerError
+from passenger_trio.server.recall import Listener
+from passenger_trio.wire import sse
+from passenger_trio.wire.chat import HubChunk, Usage
+
+logger: Final = logging.getLogger("passenger_trio.server")
+
+
+@dataclass(slots=True)
+class Record:
+    """What the log's one line on a request tells; filled in on the way."""
+
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    model: str = ""
+    upstream_id: str = ""
+    usage: Usage | None = None
+    error: str = ""
+
+
+class Front(Protocol):
+    """A client dialect's stream, as :mod:`passenger_trio.translate.fronts` has it."""
+
+    @property
+    def content_type(self) -> str: ...
+    def event(self, chunk: HubChunk) -> bytes: ...
+    def end(self) -> bytes: ...
+    def fault(self, error: PassengerError) -> bytes: ...
+
+
+class Back(Protocol):
+    """An upstream dialect's stream, as :mod:`passenger_trio.translate.backs` has it."""
+
+    @property
+    def done(self) -> bool: ...
+    @property
+    def finished(self) -> bool: ...
+    def event(self, event: sse.Event) -> list[HubChunk]: ...
+    def end(self) -> list[HubChunk]: ...
+
+
+class Answer(Protocol):
+    """A streamed answer on its way: upstream's events in, the client's bytes out.
+
+    ``done`` is whether upstream has said its last word, ``finished`` whether nothing of the answer can be missing any
+    more. All but :meth:`fault` may raise our errors.
+    """
+
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def usage(self) -> Usage | None: ...
+    def event(self, event: sse.Event) -> bytes: ...
+    def end(self) -> bytes: ...
+    def fault(self, error: PassengerError) -> bytes: ...
+
+
+class Translated:
+    """An answer by way of the hub: a back and a front, and who listens in between."""
+
+    def __init__(self, back: Back, front: Front, listener: Listener | None = None) -> None:
+        self._back = back
+        self._front = front
+        self._listener = listener
+        self.content_type = front.content_type
+        self.usage: Usage | None = None
+        self.fault = front.fault
+
+    @property
+    def done(self) -> bool:
+        return self._back.done
+
+    @property
+    def finished(self) -> bool:
+        return self._back.finished
+
+    def event(self, event: sse.Event) -> bytes:
+        pieces: list[bytes] = []
+        for chunk in self._back.event(event):
+            if self._listener is not None:
+                self._listener.hear(chunk)
+            pieces.append(self._front.event(chunk))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def end(self) -> bytes:
+        pieces: list[bytes] = []
+        for chunk in self._back.end():
+            self.usage = chunk.view.usage or self.usage
+            pieces.append(self._front.event(chunk))
+        if self._listener is not None:
+            self._listener.end()
+        return b"".join([*pieces, self._front.end()])
+
+
+async def relay(reply: Reply, answer: Answer, record: Record) -> AsyncGenerator[bytes]:
+    """What one read brings from upstream goes to the client in one write, and no event waits for another.
+
+    It ends with the answer's good end or with its fault, never with both and never with neither. Cancelling it, at any
+    point, leaves closing to the request's exit stack. Upstream is read to its end after a good answer, so that its
+    connection serves again.
+    """
+    splitter = sse.Splitter()
+    ended = False
+    while not ended:
+        pieces: list[bytes] = []
+        try:
+            data = await _read(reply, answer)
+            for event in splitter.feed(data) if data else splitter.end():
+                pieces.append(answer.event(event))  # noqa: PERF401 - what came before a fault is kept
+            if answer.done or not data:
+                pieces.append(answer.end())
+                ended = True
+        except PassengerError as error:
+            record.error = error.message
+            pieces.append(answer.fault(error))
+            ended = True
+        except Exception:
+            logger.exception("internal error in the middle of an answer")
+            record.error = "internal error"
+            pieces.append(answer.fault(PassengerError("passenger-trio has made a mistake.", code="internal_error")))
+            ended = True
+        record.usage = answer.usage or record.usage
+        if written := b"".join(pieces):
+            yield written
+    if not record.error:
+        await reply.drain()
+
+
+async def _read(reply: Reply, answer: Answer) -> bytes:
+    """The next bytes. A finished answer is not spoilt by a connection that breaks instead of saying goodbye."""
+    try:
+        return await reply.read()
+    except PassengerError:
+        if answer.finished:
+            return b""
+        raise
