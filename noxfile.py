@@ -68,11 +68,12 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """The real client libraries against the real server."""
+    """The real client libraries against the real server; a whole run writes docs/matrix.md."""
     session.install(*groups("conformance"))
     install_wheel(session)
+    page = {"MATRIX_PAGE": str(Path("docs/matrix.md").resolve())}
     session.chdir("tests")
-    session.run("pytest", "-c", "../pyproject.toml", "--rootdir=..", "conformance", *session.posargs)
+    session.run("pytest", "-c", "../pyproject.toml", "--rootdir=..", "conformance", *session.posargs, env=page)
 
 
 @nox.session

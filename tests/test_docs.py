@@ -49,3 +49,11 @@ def test_the_changelog_has_the_version() -> None:
     from passenger_trio import __version__  # noqa: PLC0415
 
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text().replace("[", "").replace("]", "")
+
+
+def test_the_matrix_has_every_cell_and_each_says_what_its_test_asserts() -> None:
+    from conformance.matrix import grid  # noqa: PLC0415 - after pytest has seen to the asserts in its modules
+
+    page = (ROOT / "docs/matrix.md").read_text()
+
+    assert page == grid.page({place: grid.word(place) for place in grid.places()}), "`nox -s conformance` writes it"

@@ -235,7 +235,7 @@ async def test_pictures(house: House, tmp_path: Path, stream: bool) -> None:
     file = tmp_path / "pixel.png"
     file.write_bytes(PIXEL)
     async with client_of(house) as client:
-        answer = await client.chat(MODEL, user("Look", images=[file, PIXEL]), stream=stream)
+        answer = await client.chat("claude-sonnet-4.5", user("Look", images=[file, PIXEL]), stream=stream)
         parts = [part async for part in answer] if stream else [answer]
 
     assert "You sent 2 pictures." in "".join(part.message.content for part in parts)
