@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
-from passenger_trio.wire.envelope import Envelope
+from passenger_trio.wire.envelope import Envelope, is_absent
 
 Text = str | None
 
@@ -86,8 +86,8 @@ class HubChunk(NamedTuple):
     """A clean chunk on its way from a back to a front: its JSON, and the view of it.
 
     Clean means: ``object``, ``id``, ``created``, ``model`` and each choice's ``index`` are there; the first delta of a
-    choice has its role; every tool call has its own ``index``, and ``id``, ``type`` and ``name`` in its first fragment;
-    ``usage`` comes once, in a last chunk whose ``choices`` are empty.
+    choice, and no other, has its role; every tool call has its own ``index``, and ``id``, ``type`` and ``name`` in its
+    first fragment; ``usage`` comes once, in a last chunk whose ``choices`` are empty.
     """
 
     data: bytes
@@ -194,6 +194,15 @@ class Call(NamedTuple):
         """Whether the client asked for a chunk of usage at the end of the stream."""
         options = self.request.stream_options
         return options is not None and bool(options.include_usage)
+
+    @property
+    def uses_functions(self) -> bool:
+        """Whether the client offers ``functions`` and no ``tools``: it speaks OpenAI's older form (deprecated in 2023),
+        and an answer in the newer one would tell it nothing. The older form has place for one call in an answer.
+        """
+        if is_absent(self.envelope, "functions"):
+            return False
+        return is_absent(self.envelope, "tools") or not bytes(self.envelope["tools"]).strip(b"[] \t\r\n")
 
 
 class Written(NamedTuple):

@@ -15,6 +15,19 @@ Text = str | None
 VERSION: Final = "2023-06-01"
 """The ``anthropic-version`` whose shapes these are."""
 
+INTERLEAVED_THINKING: Final = "interleaved-thinking-2025-05-14"
+BETAS: Final = (INTERLEAVED_THINKING, "context-management-2025-06-27", "advanced-tool-use-2025-11-20")
+"""What Copilot is known to take in an ``anthropic-beta`` header: the official client sends these."""
+
+
+def known_betas(header: str) -> tuple[str, ...]:
+    """Those of a client's ``anthropic-beta`` header, a list with commas, that Copilot takes; each once, in its order.
+
+    The rest must not go there: an unknown one may cost the whole request.
+    """
+    named = [beta.strip() for beta in header.split(",")]
+    return tuple(dict.fromkeys(beta for beta in named if beta in BETAS))
+
 
 class Block(msgspec.Struct):
     """A block of an answer: ``text``, ``tool_use``, ``thinking``, ``redacted_thinking``, or a server tool's."""

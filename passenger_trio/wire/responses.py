@@ -4,8 +4,8 @@ Ids are not among it: Copilot's are blobs of about 400 characters that change wi
 the same is ``output_index``, ``content_index``, ``summary_index`` and ``call_id``.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Annotated, Final
 
 import msgspec
 
@@ -34,9 +34,13 @@ class Part(msgspec.Struct):
 
 
 class Item(msgspec.Struct):
-    """An item of the output: a message, reasoning, or a call. A custom tool's call has ``input``, not ``arguments``."""
+    """An item of the output: a message, reasoning, or a call. A custom tool's call has ``input``, not ``arguments``.
+
+    A message's ``phase`` is ``commentary`` or ``final_answer``.
+    """
 
     type: Text = None
+    phase: Text = None
     content: list[Part] | None = None
     summary: list[Part] | None = None
     encrypted_content: Text = None
@@ -108,9 +112,30 @@ class Event(msgspec.Struct):
     copilot_usage: msgspec.Raw = envelope.NULL
 
 
+class Thought(msgspec.Struct, tag="reasoning"):
+    """A reasoning item as it travels through the hub, and comes back."""
+
+    encrypted_content: str
+    summary: list[msgspec.Raw] = []
+
+
+class Spoken(msgspec.Struct, tag="message"):
+    """What the hub has no place for in a message of the model's: its phase, and how many characters of the text it is.
+
+    OpenAI's reference on the ``phase`` of assistant messages: for ``gpt-5.3-codex`` and later it is to be sent back,
+    "dropping it can degrade performance".
+    """
+
+    phase: Text
+    length: Annotated[int, msgspec.Meta(ge=1)]
+
+
+Kept = Thought | Spoken
+
 decode_kind: Final = msgspec.json.Decoder(Kind).decode
 decode_event: Final = msgspec.json.Decoder(Event).decode
 decode_response: Final = msgspec.json.Decoder(Response).decode
+decode_kept: Final[Callable[[str], list[Kept]]] = msgspec.json.Decoder(list[Kept]).decode
 _decode_item: Final = msgspec.json.Decoder(Item).decode
 
 

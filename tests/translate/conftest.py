@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from passenger_trio.errors import PassengerError
-from passenger_trio.translate.backs import chat as back_chat
+from passenger_trio.translate.backs import chat as back_chat, messages as back_messages, responses as back_responses
 from passenger_trio.translate.fronts import chat as front_chat, ollama as front_ollama
 from passenger_trio.wire import sse
 
@@ -44,10 +44,13 @@ class Heard:
         return self.choices.get(0, Choice())
 
 
-def play_pieces(pieces: Iterable[bytes], front: Front) -> bytes:
+BACKS = {"chat": back_chat, "responses": back_responses, "messages": back_messages}
+
+
+def play_pieces(pieces: Iterable[bytes], front: Front, endpoint: str = "chat") -> bytes:
     """The loop of ``server/exchange.py`` without a network: pieces from upstream, all bytes for the client."""
     splitter = sse.Splitter()
-    back = back_chat.Stream("asked-model", created=CREATED, new_id=lambda: "chatcmpl-made-here")
+    back = BACKS[endpoint].Stream("asked-model", created=CREATED, new_id=lambda: "chatcmpl-made-here")
     out: list[bytes] = []
     try:
         for piece in pieces:
@@ -137,8 +140,8 @@ def _hear_chat_choice(
 ) -> None:
     index, delta = choice["index"], choice["delta"]
     assert type(index) is int
-    if index not in heard.choices:
-        assert delta["role"] == "assistant", "the first delta has no role"
+    first = index not in heard.choices
+    assert delta.get("role") == ("assistant" if first else None), "a role that is missing, or is said again"
     known = heard.choices.setdefault(index, Choice())
     assert "padding" not in delta
     assert delta.get("content") is None or isinstance(delta["content"], str)
@@ -151,6 +154,8 @@ def _hear_chat_choice(
             assert call["type"] == "function"
             assert call["id"]
             names[key] = (call["id"], call["function"]["name"])
+        else:
+            assert call.keys().isdisjoint({"id", "type"}), "what a call is called is said again"
         assert isinstance(call["function"]["arguments"], str)
         arguments.setdefault(key, []).append(call["function"]["arguments"])
     if choice.get("finish_reason") is not None:
@@ -215,8 +220,8 @@ def samples() -> Path:
 
 @pytest.fixture(scope="session")
 def play() -> Callable[..., bytes]:
-    """``play(kind, *pieces)``: the bytes a client gets when upstream sends these pieces."""
-    return lambda kind, *pieces: play_pieces(pieces, new_front(kind))
+    """``play(kind, *pieces, endpoint="chat")``: the bytes a client gets when that endpoint sends these pieces."""
+    return lambda kind, *pieces, endpoint="chat": play_pieces(pieces, new_front(kind), endpoint)
 
 
 @pytest.fixture(scope="session")

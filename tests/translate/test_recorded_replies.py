@@ -1,4 +1,6 @@
-"""Every recorded whole answer, through both fronts: what OpenAI's clients insist on is there, and nothing is lost."""
+"""Every recorded whole answer of every endpoint, through both fronts: what OpenAI's clients insist on is there, and
+nothing is lost.
+"""
 
 import json
 from pathlib import Path
@@ -7,12 +9,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from passenger_trio.errors import UpstreamBroke
-from passenger_trio.translate.backs import chat as back
+from passenger_trio.translate.backs import chat as back_chat, messages as back_messages, responses as back_responses
 from passenger_trio.translate.fronts import chat, ollama
 from passenger_trio.wire.chat import HubReply
 
 DIRECTORY = Path(__file__).parents[1] / "samples" / "copilot"
-NAMES = sorted(path.name for path in DIRECTORY.glob("chat_nonstream_*.json"))
+NAMES = sorted(path.name for path in DIRECTORY.glob("*_nonstream*.json"))
+ON_CHAT = [name for name in NAMES if name.startswith("chat_")]
+BACKS = {"chat": back_chat, "responses": back_responses, "messages": back_messages}
 WHEN = ollama.Moments(1_750_000_000_000_000_000, 1_750_000_000_100_000_000, 1_750_000_000_300_000_000)
 BODY = b'{"model":"m","messages":[{"role":"user","content":"x"}]}'
 
@@ -63,10 +67,28 @@ EXPECTED = {
             ("call_idC295MzMWz0GkJyAtxLRC5t", "get_weather", {"location": "New York"}),
         ),
     ),
+    "messages_nonstream.json": Expected("Hello there friend.", "stop", (16, 7)),
+    "messages_nonstream_tool.json": Expected(
+        "I'll check the current weather in Tokyo for you.",
+        "tool_calls",
+        (1080, 65),
+        (("toolu_bdrk_01LdWgHq8vFe3HRG92GwYQFz", "get_weather", {"location": "Tokyo"}),),
+    ),
+    "responses_nonstream.json": Expected(
+        "Refactoring improves internal structure without changing external behaviour.", "stop", (30, 23)
+    ),
+    "responses_nonstream_incomplete.json": Expected("Refactoring improves", "length", (30, 16)),
+    "responses_nonstream_tool.json": Expected(
+        None,
+        "tool_calls",
+        (148, 65),
+        (("call_15FGqDAbCcngYlGRvaQrMFLh", "get_weather", {"city": "Tokyo, Japan"}),),
+    ),
 }
 
 
-def cleaned(body: bytes) -> HubReply:
+def cleaned(body: bytes, name: str) -> HubReply:
+    back = BACKS[name.partition("_")[0]]
     return back.reply(body, chat.to_call(BODY), "asked-model", created=1_750_000_000, new_id=lambda: "chatcmpl-made")
 
 
@@ -82,7 +104,7 @@ def test_every_recording_has_its_row() -> None:
 def test_an_openai_client_finds_everything_in_one_choice(name: str) -> None:
     expected = EXPECTED[name]
 
-    answer = json.loads(chat.from_hub(cleaned(recorded(name))))
+    answer = json.loads(chat.from_hub(cleaned(recorded(name), name)))
 
     assert answer["object"] == "chat.completion"
     assert type(answer["created"]) is int
@@ -104,9 +126,9 @@ def test_an_openai_client_finds_everything_in_one_choice(name: str) -> None:
     assert heard == list(expected.calls)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ON_CHAT)
 def test_nothing_else_of_an_answer_changes(name: str) -> None:
-    before, after = json.loads(recorded(name)), json.loads(cleaned(recorded(name)).data)
+    before, after = json.loads(recorded(name)), json.loads(cleaned(recorded(name), name).data)
 
     for key in before.keys() - {"choices"}:
         assert after[key] == before[key], key
@@ -125,7 +147,7 @@ def test_nothing_else_of_an_answer_changes(name: str) -> None:
 def test_an_ollama_client_finds_everything_in_one_line(name: str) -> None:
     expected = EXPECTED[name]
 
-    data = ollama.from_hub(cleaned(recorded(name)), "asked:latest", WHEN)
+    data = ollama.from_hub(cleaned(recorded(name), name), "asked:latest", WHEN)
     line = json.loads(data)
 
     assert b"\n" not in data
@@ -156,4 +178,4 @@ def test_an_answer_that_is_cut_off_is_no_answer(name: str) -> None:
 
     for stop in range(0, len(whole), 11):
         with pytest.raises(UpstreamBroke):
-            cleaned(whole[:stop])
+            cleaned(whole[:stop], name)

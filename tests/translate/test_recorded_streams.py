@@ -1,4 +1,4 @@
-"""Every recorded stream, through both fronts: what a client hears, however the network cuts it."""
+"""Every recorded stream of every endpoint, through both fronts: what a client hears, however the network cuts it."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,13 @@ from hypothesis import given, settings, strategies as st
 from passenger_trio.wire import sse
 
 DIRECTORY = Path(__file__).parents[1] / "samples" / "copilot"
-NAMES = sorted(path.name for path in DIRECTORY.glob("chat_stream_*.sse"))
+NAMES = sorted(path.name for path in DIRECTORY.glob("*.sse"))
+FINISHES = {
+    "chat": b'"finish_reason":"',
+    "responses": b'"type":"response.completed"',
+    "messages": b'"delta":{"stop_reason":"',
+}
+"""What stands in the event after which nothing of the answer can be missing."""
 
 
 class Expected(NamedTuple):
@@ -68,12 +74,33 @@ EXPECTED = {
     ),
     "chat_stream_trailing_json_error.sse": Expected(finish=None, error="stream closed"),
     "chat_stream_truncated.sse": Expected("Partial answ", finish=None, error="no finish_reason"),
+    "messages_stream.sse": Expected(
+        "Hello there.",
+        (("toolu_bdrk_012RVYJvwWk46vkyUgkCzy7K", "get_weather", {"location": "Tokyo"}),),
+        "tool_calls",
+        (16, 23),
+        "A greeting.",
+    ),
+    "messages_stream_error.sse": Expected("Hello", finish=None, reasoning="A greeting.", error="Overloaded"),
+    "responses_stream.sse": Expected("They meet after 2 h 18 min.", usage=(73, 160)),
+    "responses_stream_error.sse": Expected(
+        "They meet", finish=None, error="The server had an error processing your request."
+    ),
+    "responses_stream_failed.sse": Expected(finish=None, error="An error occurred while processing your request."),
+    "responses_stream_tool.sse": Expected(
+        "", (("call_0gQSGoyM0y7rbeI6AM6NV7le", "get_weather", {"city": "Tokyo"}),), "tool_calls", (148, 22)
+    ),
+    "responses_stream_truncated.sse": Expected("They meet", finish=None, error="no response.completed"),
 }
 
 
 @functools.cache
 def recorded(name: str) -> bytes:
     return (DIRECTORY / name).read_bytes()
+
+
+def endpoint_of(name: str) -> str:
+    return name.partition("_")[0]
 
 
 def test_every_recording_has_its_row() -> None:
@@ -86,7 +113,7 @@ def test_a_recording_says_the_same_to_every_client(
 ) -> None:
     expected = EXPECTED[name]
 
-    heard = hear(kind, play(kind, recorded(name)))
+    heard = hear(kind, play(kind, recorded(name), endpoint=endpoint_of(name)))
 
     assert heard.first.text == expected.text
     assert heard.first.reasoning == expected.reasoning
@@ -99,9 +126,11 @@ def test_a_recording_says_the_same_to_every_client(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recording_cut_into_bytes_gives_the_same_answer(name: str, kind: str, play: Callable[..., bytes]) -> None:
-    data = recorded(name)
+    data, endpoint = recorded(name), endpoint_of(name)
 
-    assert play(kind, *(data[at : at + 1] for at in range(len(data)))) == play(kind, data)
+    pieces = (data[at : at + 1] for at in range(len(data)))
+
+    assert play(kind, *pieces, endpoint=endpoint) == play(kind, data, endpoint=endpoint)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,7 +140,9 @@ def test_a_recording_converted_event_by_event_gives_the_same_answer(
     splitter = sse.Splitter()
     events = [*splitter.feed(recorded(name)), *splitter.end()]
 
-    assert play(kind, *(sse.event(event.data, event.name) for event in events)) == play(kind, recorded(name))
+    pieces = (sse.event(event.data, event.name) for event in events)
+
+    assert play(kind, *pieces, endpoint=endpoint_of(name)) == play(kind, recorded(name), endpoint=endpoint_of(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -120,34 +151,34 @@ def test_a_recording_converted_event_by_event_gives_the_same_answer(
 def test_a_recording_cut_anywhere_gives_the_same_answer(
     name: str, kind: str, play: Callable[..., bytes], data: st.DataObject
 ) -> None:
-    whole = recorded(name)
+    whole, endpoint = recorded(name), endpoint_of(name)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=12)))
 
     pieces = [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
-    assert play(kind, *pieces) == play(kind, whole)
+    assert play(kind, *pieces, endpoint=endpoint) == play(kind, whole, endpoint=endpoint)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recording_that_stops_early_never_ends_well_without_its_finish(
     name: str, kind: str, play: Callable[..., bytes], hear: Callable[..., Any]
 ) -> None:
-    whole = recorded(name)
-    finish = whole.find(b'"finish_reason":"')
+    whole, endpoint = recorded(name), endpoint_of(name)
+    finish = whole.find(FINISHES[endpoint])
     finish = finish if finish >= 0 else len(whole)
 
-    for stop in range(0, finish, 7):
-        assert hear(kind, play(kind, whole[:stop])).error is not None
+    for stop in range(0, finish, 7 if endpoint == "chat" else 61):
+        assert hear(kind, play(kind, whole[:stop], endpoint=endpoint)).error is not None
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not EXPECTED[name].error])
 def test_a_recording_that_stops_after_its_finish_ends_well(
     name: str, kind: str, play: Callable[..., bytes], hear: Callable[..., Any]
 ) -> None:
-    whole = recorded(name)
-    finished = whole.index(b"\n", whole.index(b'"finish_reason":"'))
+    whole, endpoint = recorded(name), endpoint_of(name)
+    finished = whole.index(b"\n", whole.index(FINISHES[endpoint]))
 
     for stop in range(finished, len(whole)):
-        heard = hear(kind, play(kind, whole[:stop]))
+        heard = hear(kind, play(kind, whole[:stop], endpoint=endpoint))
         assert heard.error is None
         assert heard.first.text == EXPECTED[name].text

@@ -27,6 +27,23 @@ def test_a_call_tells_whether_it_streams_and_wants_usage(options: bytes, stream:
     assert call(options).include_usage is include_usage
 
 
+@pytest.mark.parametrize(
+    "offers, older",
+    [
+        (b"", False),
+        (b',"functions":null', False),
+        (b',"functions":[{"name":"f"}]', True),
+        (b',"functions":[]', True),
+        (b',"functions":[{"name":"f"}],"tools":null', True),
+        (b',"functions":[{"name":"f"}],"tools":[ \n]', True),
+        (b',"functions":[{"name":"f"}],"tools":[{}]', False),
+        (b',"tools":[{}]', False),
+    ],
+)
+def test_a_call_tells_whether_its_client_speaks_of_functions(offers: bytes, older: bool) -> None:
+    assert call(offers).uses_functions is older
+
+
 def test_a_view_of_an_empty_chunk_is_empty() -> None:
     assert chat.decode_chunk(b"{}") == chat.Chunk()
     assert chat.decode_chunk(b'{"choices":null,"usage":null,"id":null}') == chat.Chunk()

@@ -85,3 +85,27 @@ def test_thinking_is_told_apart_by_its_type_and_written_as_it_was() -> None:
 def test_what_is_no_list_of_signed_thinking_is_refused(text: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         wire.decode_thoughts.decode(text)
+
+
+@pytest.mark.parametrize(
+    ("header", "known"),
+    [
+        ("", ()),
+        (" , ,", ()),
+        ("interleaved-thinking-2025-05-14", ("interleaved-thinking-2025-05-14",)),
+        (
+            "claude-code-20250219,context-management-2025-06-27 , interleaved-thinking-2025-05-14,oauth-2025-04-20",
+            ("context-management-2025-06-27", "interleaved-thinking-2025-05-14"),
+        ),
+        (
+            "advanced-tool-use-2025-11-20,advanced-tool-use-2025-11-20,Advanced-Tool-Use-2025-11-20",
+            ("advanced-tool-use-2025-11-20",),
+        ),
+    ],
+)
+def test_of_a_list_of_betas_those_that_copilot_takes_are_left(header: str, known: tuple[str, ...]) -> None:
+    assert wire.known_betas(header) == known
+
+
+def test_every_beta_in_the_table_is_known() -> None:
+    assert wire.known_betas(",".join(wire.BETAS)) == wire.BETAS

@@ -49,3 +49,17 @@ def test_an_event_without_indexes_speaks_of_the_first_item() -> None:
 
     assert (event.output_index, event.content_index, event.summary_index) == (0, 0, 0)
     assert event.item == envelope.NULL
+
+
+def test_a_message_has_its_phase_and_the_others_none() -> None:
+    recorded = (SAMPLES / "responses_nonstream.json").read_bytes()
+
+    items = responses.read_items(responses.decode_response(recorded).output or ())
+
+    assert [(item.type, item.phase) for item in items] == [("message", "final_answer")]
+
+
+def test_what_travels_through_the_hub_is_read_as_it_was_written() -> None:
+    kept = [responses.Thought("gAAA", [raw({"type": "summary_text", "text": "Hm."})]), responses.Spoken(None, 3)]
+
+    assert responses.decode_kept(envelope.encode(kept).decode()) == kept

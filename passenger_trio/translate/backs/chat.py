@@ -13,6 +13,7 @@ import msgspec
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.translate.backs import chat_calls
 from passenger_trio.translate.backs.chat_request import DROPPED_FIELDS, REFUSED_FIELDS, request
+from passenger_trio.translate.backs.hub_stream import HubStream
 from passenger_trio.wire import chat, envelope, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply
 from passenger_trio.wire.envelope import Envelope
@@ -35,27 +36,24 @@ def broke(error: msgspec.Raw) -> UpstreamBroke:
     return UpstreamBroke(f"Copilot broke off: {body.message or code or 'no reason given'}", code=code)
 
 
-class Stream:
+class Stream(HubStream):
     """Copilot's chat stream, event by event, as clean hub chunks (see :class:`~passenger_trio.wire.chat.HubChunk`).
 
-    ``model`` stands in where an event names none, ``created`` (unix seconds) and ``new_id`` likewise. Every method may
-    raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
+    Every method may raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
     """
 
-    def __init__(self, model: str, *, created: int, new_id: Callable[[], str]) -> None:
-        self._model = model
-        self._created = created
-        self._new_id = new_id
-        self._id = ""
+    def __init__(self, model: str, *, created: int, new_id: Callable[[], str], choices: int = 1) -> None:
+        super().__init__(model, created=created, new_id=new_id, choices=choices)
         self._usage: msgspec.Raw | None = None
         self._choices: dict[int, chat_calls.ChoiceState] = {}
-        self.done = False
-        """Whether upstream has said ``[DONE]``."""
 
     @property
     def finished(self) -> bool:
-        """Whether every choice has its finish reason: nothing of the answer can be missing any more."""
-        return bool(self._choices) and all(state.finished for state in self._choices.values())
+        """Whether every choice asked for has its finish reason: nothing of the answer can be missing any more."""
+        return len(self._choices) >= self._choices_asked and self._none_open()
+
+    def _none_open(self) -> bool:
+        return all(state.finished for state in self._choices.values())
 
     def event(self, event: sse.Event) -> list[HubChunk]:
         """The chunks this event amounts to: none for side notes, one as a rule, two where one must be split."""
@@ -99,21 +97,12 @@ class Stream:
         """
         if not self._choices:
             raise UpstreamBroke("Copilot ended the stream without an answer.")
-        if not self.finished:
+        if not self._none_open():
             raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no finish_reason).")
-        if self._usage is None:
-            return []
-        data = envelope.encode(
-            {
-                "id": self._id,
-                "object": chat.CHUNK_OBJECT,
-                "created": self._created,
-                "model": self._model,
-                "choices": [],
-                "usage": self._usage,
-            }
-        )
-        return [HubChunk(data, chat.decode_chunk(data))]
+        if not self.done and not self.finished:  # with [DONE] it is Copilot that gives fewer choices
+            got, asked = len(self._choices), self._choices_asked
+            raise UpstreamBroke(f"Copilot ended the stream after {got} of {asked} choices.")
+        return self._last(self._usage)
 
     def _is_plain(self, view: chat.Chunk) -> bool:
         """Whether nothing but a missing ``object`` sets this event apart from OpenAI's: nearly all of them."""
@@ -127,6 +116,7 @@ class Stream:
                 choice.index not in self._choices
                 or choice.finish_reason is not None
                 or delta is None
+                or delta.role is not None
                 or delta.tool_calls
                 or delta.reasoning_text
                 or delta.cot_summary
@@ -152,7 +142,7 @@ class Stream:
             index = choice_view.index if choice_view.index is not None else position
             state = self._choices.get(index)
             if state is None:
-                state = self._choices[index] = chat_calls.ChoiceState()
+                state = self._choices[index] = chat_calls.ChoiceState(self._new_id)
             deltas = chat_calls.clean_choice(state, index, choice, choice_view)
             first.append(deltas[0])
             last.extend(deltas[1:])
@@ -178,7 +168,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
     if len(choices) > 1 and (call.request.n or 1) == 1:
         choices = [chat_calls.merge(choices, views)]
     answer["choices"] = envelope.raw(
-        [chat_calls.clean_whole(choice, position) for position, choice in enumerate(choices)]
+        [chat_calls.clean_whole(choice, position, new_id) for position, choice in enumerate(choices)]
     )
     answer["object"] = envelope.raw(chat.COMPLETION_OBJECT)
     if envelope.is_absent(answer, "created"):

@@ -5,13 +5,17 @@ of them, a new ``id`` being a new call, leaves ``arguments`` out of the first fr
 without arguments; Gemini sends a whole call in the chunk that carries the finish reason; some models finish with
 ``stop`` although they called. Whole answers of Claude put text and calls into separate choices, and GPT's carry
 ``padding``.
+
+Claude repeats the role on every delta. What is said twice is left out, for the openai package's own accumulator strings
+texts together, whatever they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from passenger_trio.errors import UpstreamBroke
+from passenger_trio.translate.backs.hub_stream import made_call_id
 from passenger_trio.wire import chat, envelope
 from passenger_trio.wire.envelope import Envelope
 
@@ -24,6 +28,7 @@ _CUT: Final = frozenset({"length", "content_filter"})
 class ChoiceState:
     """What a stream has said of one choice so far; ``ids`` are its tool calls in order."""
 
+    new_id: Callable[[], str]
     finished: bool = False
     role_sent: bool = False
     ids: list[str] = field(default_factory=list[str])
@@ -36,8 +41,7 @@ def clean_choice(state: ChoiceState, index: int, choice: Envelope, view: chat.Ch
     delta = envelope.decode(choice["delta"]) if not envelope.is_absent(choice, "delta") else {}
     seen = view.delta or chat.Delta()
     delta.pop("padding", None)
-    if envelope.is_absent(delta, "role"):
-        delta.pop("role", None)
+    delta.pop("role", None)
     if not state.role_sent:
         delta = {"role": envelope.raw(seen.role or "assistant"), **delta}
         state.role_sent = True
@@ -82,10 +86,13 @@ def _clean_fragment(state: ChoiceState, fragment: Envelope, view: chat.ToolCall)
     at = _place(state, view)
     function = envelope.decode(fragment["function"]) if not envelope.is_absent(fragment, "function") else {}
     if at == len(state.ids):
-        call_id = view.id or f"call_{at}"
+        call_id = view.id or made_call_id(state.new_id)
         state.ids.append(call_id)
         fragment["id"] = envelope.raw(call_id)
         fragment["type"] = envelope.raw(view.type or "function")
+    else:
+        fragment.pop("id", None)
+        fragment.pop("type", None)
     if view.index is not None:
         state.by_upstream_index[view.index] = at
     if envelope.is_absent(function, "arguments"):
@@ -134,7 +141,7 @@ def merge(choices: Sequence[Envelope], views: Sequence[chat.Choice]) -> Envelope
     return merged
 
 
-def clean_whole(choice: Envelope, position: int) -> Envelope:
+def clean_whole(choice: Envelope, position: int, new_id: Callable[[], str]) -> Envelope:
     """A choice of a whole answer with everything that OpenAI's clients are strict about."""
     finish = envelope.value(choice.get("finish_reason", envelope.NULL))
     if finish == "error":
@@ -150,7 +157,7 @@ def clean_whole(choice: Envelope, position: int) -> Envelope:
     if not envelope.is_absent(message, "tool_calls"):
         calls = envelope.decode_list(message["tool_calls"])
         cut = finish in _CUT
-        message["tool_calls"] = envelope.raw([_clean_call(call, at, cut=cut) for at, call in enumerate(calls)])
+        message["tool_calls"] = envelope.raw([_clean_call(call, new_id, cut=cut) for call in calls])
         if calls and finish in {"stop", None}:
             choice["finish_reason"] = envelope.raw("tool_calls")
     if envelope.is_absent(choice, "finish_reason"):
@@ -159,12 +166,12 @@ def clean_whole(choice: Envelope, position: int) -> Envelope:
     return {"index": envelope.raw(position), **{k: v for k, v in choice.items() if k != "index"}}
 
 
-def _clean_call(call: Envelope, at: int, *, cut: bool) -> Envelope:
+def _clean_call(call: Envelope, new_id: Callable[[], str], *, cut: bool) -> Envelope:
     function = envelope.decode(call["function"]) if not envelope.is_absent(call, "function") else {}
     if envelope.is_absent(function, "arguments") or bytes(function["arguments"]) == b'""':
         function["arguments"] = envelope.raw("" if cut else "{}")
     call["function"] = envelope.raw(function)
     call["type"] = call.get("type", envelope.raw("function"))
     if envelope.is_absent(call, "id") or bytes(call["id"]) == b'""':
-        call["id"] = envelope.raw(f"call_{at}")
+        call["id"] = envelope.raw(made_call_id(new_id))
     return call

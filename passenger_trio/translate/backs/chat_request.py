@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from passenger_trio.errors import BadRequest
+from passenger_trio.translate.backs import pictures
 from passenger_trio.translate.backs.effort import nearest_effort
 from passenger_trio.translate.backs.tools import give_properties
 from passenger_trio.wire import envelope
@@ -40,13 +41,6 @@ _decode_tokens: Final = msgspec.json.Decoder(int).decode
 _decode_text: Final = msgspec.json.Decoder(str).decode
 
 
-class _Picture(msgspec.Struct):
-    url: str = ""
-
-
-_decode_picture: Final = msgspec.json.Decoder(_Picture).decode
-
-
 def request(call: Call, model: Model) -> Written:
     """What to send for ``call`` to ``model``.
 
@@ -62,48 +56,18 @@ def request(call: Call, model: Model) -> Written:
     for name in dropped:
         del body[name]
     body["model"] = envelope.raw(model.id)
-    _check_pictures(call.request.messages, model)
-    _adapt_messages(body, call.request.messages)
+    pictures.check(call.request.messages, model)
+    dropped += _adapt_messages(body, call.request.messages)
     _adapt_tools(body)
-    _adapt_limit(body, call, model)
+    _adapt_limit(body, call, model, dropped)
     _adapt_effort(body, model, dropped)
     return Written(envelope.encode(body), tuple(dropped))
 
 
-def _check_pictures(messages: list[RequestMessage], model: Model) -> None:
-    """Pictures come as data URLs (Copilot fetches nothing), and to Gemini no more of them than it takes.
-
-    ``/models`` states a limit for others too, but the official client holds Gemini alone to it.
-    """
-    count = 0
-    for position, message in enumerate(messages):
-        for part in message.content if isinstance(message.content, list) else ():
-            if part.type != "image_url":
-                continue
-            count += 1
-            try:
-                url = _decode_picture(part.image_url).url
-            except envelope.UNREADABLE:
-                continue  # Copilot's own error says it better
-            if url.startswith(("http://", "https://")):
-                raise BadRequest(
-                    f"`messages[{position}]` has a picture at an address, which Copilot does not fetch: send the "
-                    "picture itself, as a `data:image/...;base64,` URL.",
-                    param=f"messages[{position}].content",
-                    code="unsupported_image_url",
-                )
-    vision = model.limits.vision
-    limit = vision.max_prompt_images if vision is not None and model.vendor == "Google" else None
-    if limit is not None and count > limit:
-        raise BadRequest(
-            f"`{model.id}` takes {limit} pictures at most, and there are {count}.",
-            param="messages",
-            code="too_many_images",
-        )
-
-
-def _adapt_messages(body: Envelope, messages: list[RequestMessage]) -> None:
+def _adapt_messages(body: Envelope, messages: list[RequestMessage]) -> list[str]:
     """``developer`` becomes ``system``, a missing text an empty one, and reasoning comes back as it went out.
+
+    Returns the names of what is left behind.
 
     Copilot's own client knows system, user, assistant and tool (official client); OpenAI defines ``developer`` as the
     newer name of ``system``. An assistant's ``content`` may be null beside tool calls (recorded), nobody else's.
@@ -118,7 +82,8 @@ def _adapt_messages(body: Envelope, messages: list[RequestMessage]) -> None:
         or bytes(message.reasoning_opaque)
     ]
     if not odd:
-        return
+        return []
+    lost: dict[str, None] = {}
     written = envelope.decode_list(body["messages"])
     for position in odd:
         message, view = written[position], messages[position]
@@ -126,37 +91,45 @@ def _adapt_messages(body: Envelope, messages: list[RequestMessage]) -> None:
             message["role"] = envelope.raw("system")
         if envelope.is_absent(message, "content") and not view.tool_calls:
             message["content"] = envelope.raw("")
-        _return_reasoning(message)
+        lost |= dict.fromkeys(_return_reasoning(message))
     body["messages"] = envelope.raw(written)
+    return list(lost)
 
 
-def _return_reasoning(message: Envelope) -> None:
-    """Only with its signature is reasoning taken back; another endpoint's, which is a list of items, means nothing."""
-    text = message.pop("reasoning_content", None)
+_SAYS_NOTHING: Final = {b"null", b'""'}
+
+
+def _return_reasoning(message: Envelope) -> list[str]:
+    """Only with its signature is reasoning taken back; another endpoint's, which is a list of items, means nothing.
+
+    Returns the names of what is left behind.
+    """
+    text = message.pop("reasoning_content", envelope.NULL)
     opaque = bytes(message.get("reasoning_opaque", envelope.NULL))
-    if not opaque.startswith(b'"') or opaque.startswith(b'"['):
-        message.pop("reasoning_opaque", None)
-        return
-    if text is not None and envelope.is_absent(message, "reasoning_text"):
-        message["reasoning_text"] = text
+    if opaque.startswith(b'"') and opaque != b'""' and not opaque.startswith(b'"['):
+        if text != envelope.NULL and envelope.is_absent(message, "reasoning_text"):
+            message["reasoning_text"] = text
+        return []
+    message.pop("reasoning_opaque", None)
+    lost = {"messages.reasoning_opaque": opaque, "messages.reasoning_content": bytes(text)}
+    return [name for name, value in lost.items() if value not in _SAYS_NOTHING]
 
 
 def _adapt_tools(body: Envelope) -> None:
     """No empty list, which clients do send, and an object schema with ``properties`` for every function."""
-    if "tools" not in body:
-        return
-    try:
-        tools = envelope.decode_list(body["tools"])
-    except envelope.UNREADABLE:
-        return  # not a list of objects: Copilot's own error says it better
-    if not tools:
-        del body["tools"]
-        for dependent in ("tool_choice", "parallel_tool_calls"):
-            body.pop(dependent, None)
-        return
-    changed = [_give_properties(tool) for tool in tools]
-    if any(changed):
-        body["tools"] = envelope.raw(tools)
+    for name, dependents, adapt in _OFFERS:
+        if name not in body:
+            continue
+        try:
+            offered = envelope.decode_list(body[name])
+        except envelope.UNREADABLE:
+            continue  # not a list of objects: Copilot's own error says it better
+        changed = [adapt(tool) for tool in offered]
+        if not offered:
+            for emptied in (name, *dependents):
+                body.pop(emptied, None)
+        elif any(changed):
+            body[name] = envelope.raw(offered)
 
 
 def _give_properties(tool: Envelope) -> bool:
@@ -172,10 +145,18 @@ def _give_properties(tool: Envelope) -> bool:
     return True
 
 
-def _adapt_limit(body: Envelope, call: Call, model: Model) -> None:
+_OFFERS: Final = (
+    ("tools", ("tool_choice", "parallel_tool_calls"), _give_properties),
+    ("functions", ("function_call",), give_properties),
+)
+"""What offers tools, in the newer and in the older form: what goes with it, and what completes an entry."""
+
+
+def _adapt_limit(body: Envelope, call: Call, model: Model, dropped: list[str]) -> None:
     """``max_completion_tokens`` is ``max_tokens`` here (official client), and no more than ``/models`` allows."""
-    if "max_completion_tokens" in body:
-        body["max_tokens"] = body.pop("max_completion_tokens")
+    name = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
+    if name != "max_tokens":
+        body["max_tokens"] = body.pop(name)
     limits = (model.limits.max_output_tokens, None if call.stream else model.limits.max_non_streaming_output_tokens)
     most = min((limit for limit in limits if limit is not None), default=None)
     if "max_tokens" not in body or most is None:
@@ -186,6 +167,7 @@ def _adapt_limit(body: Envelope, call: Call, model: Model) -> None:
         return  # Copilot's own error says it better
     if asked > most:
         body["max_tokens"] = envelope.raw(most)
+        dropped.append(f"{name}={asked}")
 
 
 def _adapt_effort(body: Envelope, model: Model, dropped: list[str]) -> None:

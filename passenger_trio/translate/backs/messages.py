@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from passenger_trio.errors import UpstreamBroke
-from passenger_trio.translate.backs import messages_fields, messages_input
+from passenger_trio.translate.backs import messages_fields, messages_input, pictures
+from passenger_trio.translate.backs.hub_stream import HubStream, made_call_id
 from passenger_trio.wire import chat, envelope, messages as wire, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply, Written
 from passenger_trio.wire.models import Model
@@ -20,6 +21,7 @@ from passenger_trio.wire.models import Model
 PATH: Final = "/v1/messages"
 
 _HEADERS: Final = (("anthropic-version", wire.VERSION),)
+_THINKING_HEADERS: Final = (*_HEADERS, ("anthropic-beta", wire.INTERLEAVED_THINKING))
 _EVENTS: Final = frozenset(
     {
         *(b"message_start", b"content_block_start", b"content_block_delta", b"content_block_stop"),
@@ -35,6 +37,7 @@ _FINISH: Final = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
+_READ_TOKENS: Final = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _CUT: Final = frozenset({"length", "content_filter"})
 """Finish reasons after which a call without arguments may be one whose arguments never came."""
 
@@ -45,17 +48,19 @@ def request(call: Call, model: Model) -> Written:
     """
     fields = {name: value for name, value in call.envelope.items() if value != envelope.NULL}
     dropped = messages_fields.without_place(fields)
+    pictures.check(call.request.messages, model)
     conversation = messages_input.convert(fields["messages"])
     body: dict[str, Any] = {"model": model.id, "messages": conversation.turns}
     if conversation.system:
         body["system"] = conversation.system
     if call.stream:
         body["stream"] = True
-    dropped += messages_fields.write_tools(fields, body)
+    dropped += messages_fields.write_tools(fields, body, one=call.uses_functions)
     dropped += messages_fields.write_max_tokens(fields, body, model, stream=call.stream)
     dropped += messages_fields.write_thinking(fields, body, model, unthought=conversation.answers_unthought_calls)
     dropped += messages_fields.write_sampling(fields, body)
-    return Written(envelope.encode(body), (*dropped, *conversation.dropped), _HEADERS)
+    headers = _THINKING_HEADERS if messages_fields.thinks_between_calls(body) else _HEADERS
+    return Written(envelope.encode(body), (*dropped, *conversation.dropped), headers)
 
 
 def _broke(error: msgspec.Raw) -> UpstreamBroke:
@@ -114,7 +119,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         raise UpstreamBroke("Copilot's answer is cut off: it has no stop_reason.")
     texts = [block.text for block in answer.content if block.type == "text" and block.text]
     thinking = "".join(block.thinking for block in answer.content if block.type == "thinking" and block.thinking)
-    calls = [_call(block, at) for at, block in enumerate(b for b in answer.content if b.type == "tool_use")]
+    calls = [_call(block, new_id) for block in answer.content if block.type == "tool_use"]
     message: dict[str, object] = {"role": "assistant", "content": "".join(texts)}
     if calls and not texts:
         message["content"] = None
@@ -141,9 +146,9 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
     return HubReply(data, chat.decode_completion(data))
 
 
-def _call(block: wire.Block, at: int) -> dict[str, object]:
+def _call(block: wire.Block, new_id: Callable[[], str]) -> dict[str, object]:
     return {
-        "id": block.id or f"call_{at}",
+        "id": block.id or made_call_id(new_id),
         "type": "function",
         "function": {"name": block.name or "", "arguments": _arguments(block).decode()},
     }
@@ -174,26 +179,19 @@ class _StreamedThought:
         return self.start
 
 
-class Stream:
+class Stream(HubStream):
     """Copilot's stream of a message, event by event, as clean hub chunks.
 
-    ``model`` stands in where the answer names none, ``new_id`` likewise; ``created`` is in unix seconds. Every method
-    may raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
+    Every method may raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
     """
 
-    def __init__(self, model: str, *, created: int, new_id: Callable[[], str]) -> None:
-        self._model = model
-        self._created = created
-        self._new_id = new_id
-        self._id = ""
-        self._role_sent = False
+    def __init__(self, model: str, *, created: int, new_id: Callable[[], str], choices: int = 1) -> None:
+        super().__init__(model, created=created, new_id=new_id, choices=choices)
         self._calls: dict[int, _StreamedCall] = {}
         self._thoughts: dict[int, _StreamedThought] = {}
         self._usage: wire.Usage | None = None
         self._copilot_usage = envelope.NULL
         self._finished = False
-        self.done = False
-        """Whether upstream has said ``message_stop`` (or ``[DONE]``)."""
 
     @property
     def finished(self) -> bool:
@@ -246,48 +244,46 @@ class Stream:
         Raises when the answer is not whole: without a stop_reason nobody knows what is missing, ``message_stop`` or
         not.
         """
-        if not self._role_sent:
+        if not self._head:
             raise UpstreamBroke("Copilot ended the stream without an answer.")
         if not self._finished:
             raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no stop_reason).")
-        if self._usage is None:
-            return []
-        return [self._chunk([], usage=_usage(self._usage))]
+        return self._last(None if self._usage is None else _usage(self._usage))
 
     def _start(self, message: wire.Answer) -> list[HubChunk]:
         self._count(message.usage)
-        if self._role_sent:
+        if self._head:
             return []
         self._id = message.id or ""
         self._model = message.model or self._model
-        return self._say(content="")
+        return [self._say({"content": ""})]
 
     def _block(self, index: int, block: wire.Block) -> list[HubChunk]:
         match block.type:
             case "text":
-                return self._say(content=block.text) if block.text else []
+                return [self._say({"content": block.text})] if block.text else []
             case "thinking" | "redacted_thinking":
                 self._thoughts[index] = _StreamedThought(block)
-                return self._say(reasoning_content=block.thinking) if block.thinking else []
+                return [self._say({"reasoning_content": block.thinking})] if block.thinking else []
             case "tool_use":
                 call = self._calls[index] = _StreamedCall(len(self._calls), block)
                 function = {"name": block.name or "", "arguments": ""}
-                first = {"id": block.id or f"call_{call.index}", "type": "function", "function": function}
-                return self._say(tool_calls=[{"index": call.index, **first}])
+                first = {"id": block.id or made_call_id(self._new_id), "type": "function", "function": function}
+                return [self._say({"tool_calls": [{"index": call.index, **first}]})]
             case _:
                 return []  # a tool that the server runs itself; nobody here asks for one
 
     def _delta(self, index: int, delta: wire.Delta) -> list[HubChunk]:
         match delta.type:
             case "text_delta" if delta.text:
-                return self._say(content=delta.text)
+                return [self._say({"content": delta.text})]
             case "input_json_delta" if delta.partial_json and index in self._calls:
                 call = self._calls[index]
                 call.has_arguments = True
-                return self._say(tool_calls=[_fragment(call, delta.partial_json)])
+                return [self._say({"tool_calls": [_fragment(call, delta.partial_json)]})]
             case "thinking_delta" if delta.thinking:
                 self._thinking(index).text.append(delta.thinking)
-                return self._say(reasoning_content=delta.thinking)
+                return [self._say({"reasoning_content": delta.thinking})]
             case "signature_delta" if delta.signature:
                 self._thinking(index).signature.append(delta.signature)
                 return []
@@ -298,13 +294,16 @@ class Stream:
         return self._thoughts.setdefault(index, _StreamedThought(wire.Block("thinking")))
 
     def _count(self, usage: wire.Usage | None) -> None:
-        """Keep the larger of each two numbers: they are cumulative, and the first event alone may have the input."""
+        """Numbers are cumulative. What was read is the larger one, for either event may lack it; of what was written
+        the first event only knows the beginning.
+        """
         if usage is None:
             return
-        if self._usage is None:
-            self._usage = wire.Usage()
-        for name in wire.Usage.__struct_fields__:
-            setattr(self._usage, name, max(getattr(self._usage, name) or 0, getattr(usage, name) or 0))
+        known = self._usage = self._usage or wire.Usage()
+        for name in _READ_TOKENS:
+            setattr(known, name, max(getattr(known, name) or 0, getattr(usage, name) or 0))
+        if usage.output_tokens is not None:
+            known.output_tokens = usage.output_tokens
 
     def _finish(self, stop_reason: str | None) -> list[HubChunk]:
         """What must come before the finish, and the finish; once."""
@@ -315,35 +314,12 @@ class Stream:
         chunks: list[HubChunk] = []
         bare = [call for call in self._calls.values() if not call.has_arguments]
         if bare and reason not in _CUT:
-            chunks += self._say(tool_calls=[_fragment(call, _arguments(call.start).decode()) for call in bare])
+            fragments = [_fragment(call, _arguments(call.start).decode()) for call in bare]
+            chunks.append(self._say({"tool_calls": fragments}))
         if opaque := _opaque(thought.whole() for thought in self._thoughts.values()):
-            chunks += self._say(reasoning_opaque=opaque)
+            chunks.append(self._say({"reasoning_opaque": opaque}))
         extra = {} if self._copilot_usage == envelope.NULL else {"copilot_usage": self._copilot_usage}
-        return [*chunks, self._chunk([self._choice({}, reason)], **extra)]
-
-    def _say(self, **delta: object) -> list[HubChunk]:
-        return [self._chunk([self._choice(delta)])]
-
-    def _choice(self, delta: dict[str, object], finish_reason: str | None = None) -> dict[str, object]:
-        if not self._role_sent:
-            delta = {"role": "assistant", **delta}
-            self._role_sent = True
-        return {"index": 0, "delta": delta, "finish_reason": finish_reason}
-
-    def _chunk(self, choices: list[dict[str, object]], **extra: object) -> HubChunk:
-        if not self._id:
-            self._id = self._new_id()
-        data = envelope.encode(
-            {
-                "id": self._id,
-                "object": chat.CHUNK_OBJECT,
-                "created": self._created,
-                "model": self._model,
-                "choices": choices,
-                **extra,
-            }
-        )
-        return HubChunk(data, chat.decode_chunk(data))
+        return [*chunks, self._say({}, reason, **extra)]
 
 
 def _fragment(call: _StreamedCall, arguments: str) -> dict[str, object]:

@@ -22,7 +22,7 @@ Text = str | None
 
 READ: Final = frozenset(
     {
-        *("model", "messages", "stream", "tools", "tool_choice", "parallel_tool_calls"),
+        *("model", "messages", "stream", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"),
         *("max_tokens", "max_completion_tokens", "stop", "temperature", "top_p", "reasoning_effort"),
         "stream_options",  # the front's: a stream of this endpoint always ends with its usage
     }
@@ -56,8 +56,6 @@ REFUSED_FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "audio": ("sound", "Ask for text."),
     "web_search_options": ("OpenAI's search of the web", "Leave it out, or give the model a tool of your own."),
     "response_format": ("a schema to hold the answer to", "Use a tool, or a model that answers on another endpoint."),
-    "functions": ("the old form of tools", "Send `tools`: the answer would bring `tool_calls`."),
-    "function_call": ("the old form of tool_choice", "Send `tools` and `tool_choice`."),
 }
 """Fields that a client which sends them would miss: what it is that cannot be had, and what to do instead."""
 
@@ -72,8 +70,6 @@ _HARMLESS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "logit_bias": lambda value: value == {},
     "modalities": lambda value: value == ["text"],
     "response_format": _is_text,
-    "functions": lambda value: value == [],
-    "function_call": lambda value: value in ("auto", "none"),
 }
 """Values of refused fields that ask for what there is anyway; clients send them by habit."""
 
@@ -111,7 +107,9 @@ class _Choice(msgspec.Struct):
 
 _decode_tools: Final = msgspec.json.Decoder(list[_Tool]).decode
 _decode_function: Final = msgspec.json.Decoder(_Function).decode
+_decode_functions: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_choice: Final = msgspec.json.Decoder(str | _Choice).decode
+_decode_older_choice: Final = msgspec.json.Decoder(str | _Named).decode
 _decode_bool: Final = msgspec.json.Decoder(bool).decode
 _decode_count: Final = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1)]).decode
 _decode_stop: Final = msgspec.json.Decoder(str | list[str]).decode
@@ -133,24 +131,31 @@ def without_place(fields: Envelope) -> list[str]:
     return dropped
 
 
-def write_tools(fields: Envelope, body: Body) -> list[str]:
-    """``tools`` and ``tool_choice``. Anthropic has the ban on parallel calls inside the choice."""
+def write_tools(fields: Envelope, body: Body, *, one: bool) -> list[str]:
+    """``tools`` and ``tool_choice``; the older ``functions`` and ``function_call`` are the same thing.
+
+    Anthropic has the ban on parallel calls inside the choice. ``one`` is whether the client has place for no more than
+    one call in an answer.
+    """
     lost: dict[str, None] = {}
     tools: list[Envelope] = []
     for at, tool in enumerate(read(_decode_tools, fields["tools"], "tools") if "tools" in fields else ()):
         if tool.type not in {None, "function"} or tool.function == envelope.NULL:
             raise unsaid(f"tools[{at}]", f"a tool of type `{tool.type}`", "Offer it as a function.")
-        function = read(_decode_function, tool.function, f"tools[{at}].function")
-        tools.append(_tool(function, lost))
+        tools.append(_tool(tool.function, f"tools[{at}].function", "tools", lost))
         if tool.cache_control != envelope.NULL:
             tools[-1]["cache_control"] = envelope.raw({"type": "ephemeral"})
-        known = _Function.__struct_fields__
-        lost |= dict.fromkeys(f"tools.{name}" for name in envelope.decode(tool.function) if name not in known)
+    if "functions" in fields:
+        functions = read(_decode_functions, fields["functions"], "functions")
+        tools += [_tool(function, f"functions[{at}]", "functions", lost) for at, function in enumerate(functions)]
     choice = _tool_choice(fields)
     if not tools:
-        return ["tool_choice"] if choice and choice["type"] in {"any", "tool"} else []
+        named = "tool_choice" if "tool_choice" in fields else "function_call"
+        return [named] if choice and choice["type"] in {"any", "tool"} else []
     body["tools"] = tools
-    if "parallel_tool_calls" in fields and not read(_decode_bool, fields["parallel_tool_calls"], "parallel_tool_calls"):
+    if one or (
+        "parallel_tool_calls" in fields and not read(_decode_bool, fields["parallel_tool_calls"], "parallel_tool_calls")
+    ):
         choice = choice or {"type": "auto"}
         if choice["type"] != "none":
             choice["disable_parallel_tool_use"] = True
@@ -159,38 +164,49 @@ def write_tools(fields: Envelope, body: Body) -> list[str]:
     return list(lost)
 
 
-def _tool(function: _Function, lost: dict[str, None]) -> Envelope:
+def _tool(raw: msgspec.Raw, where: str, kind: str, lost: dict[str, None]) -> Envelope:
+    function = read(_decode_function, raw, where)
+    lost |= dict.fromkeys(f"{kind}.{name}" for name in envelope.decode(raw) if name not in _Function.__struct_fields__)
     tool = {"name": envelope.raw(function.name)}
     if function.description:
         tool["description"] = envelope.raw(function.description)
     if function.parameters != envelope.NULL:
         tool["input_schema"] = function.parameters
     if function.strict:
-        lost["tools.strict"] = None
+        lost[f"{kind}.strict"] = None
     give_properties(tool, "input_schema")
     try:
         schema = envelope.decode(tool["input_schema"])
     except envelope.UNREADABLE:
         return tool  # no schema at all: Anthropic's own error says it better
     if schema.pop("$schema", None) is not None:
-        lost["tools.$schema"] = None  # refused (protocol 7.2), and says only which draft the rest is written in
+        lost[f"{kind}.$schema"] = None  # refused (protocol 7.2), and says only which draft the rest is written in
     tool["input_schema"] = envelope.raw({"type": envelope.raw("object"), **schema})
     return tool
 
 
 def _tool_choice(fields: Envelope) -> Body | None:
     if "tool_choice" not in fields:
-        return None
+        return _older_choice(fields)
     choice = read(_decode_choice, fields["tool_choice"], "tool_choice")
     if isinstance(choice, str):
-        if choice in {"auto", "none", "required"}:
-            return {"type": "any" if choice == "required" else choice}
-        raise BadRequest(
-            f"`tool_choice` is `{choice}`, which is none of auto, none, required and a function.", param="tool_choice"
-        )
+        return _choice_word(choice, "tool_choice")
     if choice.function is None:
         raise unsaid("tool_choice", f"a choice of type `{choice.type}`", "Name a function, or leave the choice open.")
     return {"type": "tool", "name": choice.function.name}
+
+
+def _older_choice(fields: Envelope) -> Body | None:
+    if "function_call" not in fields:
+        return None
+    choice = read(_decode_older_choice, fields["function_call"], "function_call")
+    return _choice_word(choice, "function_call") if isinstance(choice, str) else {"type": "tool", "name": choice.name}
+
+
+def _choice_word(word: str, field: str) -> Body:
+    if word in {"auto", "none", "required"}:
+        return {"type": "any" if word == "required" else word}
+    raise BadRequest(f"`{field}` is `{word}`, which is none of auto, none, required and a function.", param=field)
 
 
 def write_max_tokens(fields: Envelope, body: Body, model: Model, *, stream: bool) -> list[str]:
@@ -243,6 +259,13 @@ def write_thinking(fields: Envelope, body: Body, model: Model, *, unthought: boo
         return dropped
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
     return [] if effort == wanted else [f"reasoning_effort={wanted}"]
+
+
+def thinks_between_calls(body: Body) -> bool:
+    """Whether the model is to think after each result as well, as the official client has it wherever it can: models
+    with ``adaptive`` thinking do so by themselves, the others when a beta header says so.
+    """
+    return "tools" in body and body.get("thinking", {}).get("type") == "enabled"
 
 
 def write_sampling(fields: Envelope, body: Body) -> list[str]:

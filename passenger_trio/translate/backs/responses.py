@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import msgspec
 
 from passenger_trio.errors import BadRequest
+from passenger_trio.translate.backs import pictures
 from passenger_trio.translate.backs.effort import nearest_effort
 from passenger_trio.translate.backs.fields import read
 from passenger_trio.translate.backs.responses_answer import Stream, reply
@@ -116,6 +117,7 @@ def request(call: Call, model: Model) -> Written:
     """
     fields = {name: value for name, value in call.envelope.items() if value != envelope.NULL}
     _refuse(fields, model)
+    pictures.check(call.request.messages, model)
     dropped = [name for name in fields if name not in FIELDS and name not in REFUSED_FIELDS]
     conversation = convert(fields["messages"])
     body: dict[str, object] = {
@@ -126,7 +128,7 @@ def request(call: Call, model: Model) -> Written:
         "truncation": "disabled",
         "include": ["reasoning.encrypted_content"],
         **{name: fields[name] for name in _PASSED if name in fields},
-        **_tools(fields, dropped),
+        **_tools(fields, dropped, one=call.uses_functions),
         **_limit(fields, model, dropped),
         **_thought(fields, model, dropped),
         **_form(fields),
@@ -149,11 +151,11 @@ def _limit(fields: Envelope, model: Model, dropped: list[str]) -> dict[str, obje
     for name in ("max_completion_tokens", "max_tokens"):
         if name in fields:
             asked = read(_decode_tokens, fields[name], name)
-            if asked < _MIN_OUTPUT_TOKENS:
+            taken = max(asked, _MIN_OUTPUT_TOKENS)
+            taken = min(taken, model.limits.max_output_tokens or taken)
+            if taken != asked:
                 dropped.append(f"{name}={asked}")
-                asked = _MIN_OUTPUT_TOKENS
-            most = model.limits.max_output_tokens
-            return {"max_output_tokens": min(asked, most) if most else asked}
+            return {"max_output_tokens": taken}
     return {}
 
 
@@ -188,8 +190,11 @@ def _form(fields: Envelope) -> dict[str, object]:
     return {"text": text} if text else {}
 
 
-def _tools(fields: Envelope, dropped: list[str]) -> dict[str, object]:
-    """Tools and the choice among them; the older ``functions`` and ``function_call`` are the same thing."""
+def _tools(fields: Envelope, dropped: list[str], *, one: bool) -> dict[str, object]:
+    """Tools and the choice among them; the older ``functions`` and ``function_call`` are the same thing.
+
+    ``one`` is whether the client has place for no more than one call in an answer.
+    """
     tools: list[Envelope] = []
     if "tools" in fields:
         given = read(envelope.decode_list, fields["tools"], "tools")
@@ -199,15 +204,15 @@ def _tools(fields: Envelope, dropped: list[str]) -> dict[str, object]:
     if not tools:
         dropped += [name for name in ("tool_choice", "function_call") if name in fields]  # nothing to choose from
         return {}
+    written: dict[str, object] = {"tools": tools}
+    if one:
+        written["parallel_tool_calls"] = False
     if "tool_choice" in fields:
-        return {"tools": tools, "tool_choice": _choice(fields["tool_choice"])}
-    if "function_call" in fields:
+        written["tool_choice"] = _choice(fields["tool_choice"])
+    elif "function_call" in fields:
         choice = fields["function_call"]
-        return {
-            "tools": tools,
-            "tool_choice": choice if _is_text(choice) else _named("function", choice, "function_call"),
-        }
-    return {"tools": tools}
+        written["tool_choice"] = choice if _is_text(choice) else _named("function", choice, "function_call")
+    return written
 
 
 def _tool(tool: Envelope, where: str) -> Envelope:

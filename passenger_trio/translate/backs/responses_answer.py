@@ -13,9 +13,10 @@ import msgspec
 
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.translate.backs import chat as chat_back
+from passenger_trio.translate.backs.hub_stream import HubStream, made_call_id
 from passenger_trio.wire import chat, envelope, responses, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply
-from passenger_trio.wire.responses import CALLS, Event, Item, Response
+from passenger_trio.wire.responses import CALLS, Event, Item, Kept, Response
 
 _Field = Literal["content", "refusal", "reasoning_content"]
 _SUMMARY_BREAK: Final = "\n\n"
@@ -39,7 +40,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         "object": chat.COMPLETION_OBJECT,
         "created": int(response.created_at or created),
         "model": response.model or model,
-        "choices": [{"index": 0, "message": _message(items, calls, finish), "finish_reason": finish}],
+        "choices": [{"index": 0, "message": _message(items, finish, new_id), "finish_reason": finish}],
     }
     if response.usage is not None:
         answer["usage"] = _usage(response.usage)
@@ -53,11 +54,12 @@ def _failure(response: Response) -> UpstreamBroke:
     return chat_back.broke(msgspec.Raw(b"{}") if response.error == envelope.NULL else response.error)
 
 
-def _message(items: Sequence[Item], calls: Sequence[Item], finish: chat.FinishReason) -> dict[str, object]:
+def _message(items: Sequence[Item], finish: chat.FinishReason, new_id: Callable[[], str]) -> dict[str, object]:
     said = [piece for item in items for piece in _pieces(item)]
     texts = [text for field, _, text in said if field == "content"]
     refusals = [text for field, _, text in said if field == "refusal"]
     reasoning = [text for field, _, text in said if field == "reasoning_content"]
+    calls = [_whole_call(item, finish, new_id) for item in items if item.type in CALLS]
     message: dict[str, object] = {
         "role": "assistant",
         "content": None if not texts and (calls or refusals) else "".join(texts),
@@ -69,7 +71,7 @@ def _message(items: Sequence[Item], calls: Sequence[Item], finish: chat.FinishRe
     if opaque := _opaque(items):
         message["reasoning_opaque"] = opaque
     if calls:
-        message["tool_calls"] = [_whole_call(item, at, finish) for at, item in enumerate(calls)]
+        message["tool_calls"] = calls
     return message
 
 
@@ -87,25 +89,27 @@ def _pieces(item: Item) -> list[tuple[_Field, int, str]]:
 
 
 def _opaque(items: Sequence[Item]) -> str:
-    """The reasoning items as the string ``reasoning_opaque``, from which ``responses_input.py`` makes them again."""
-    kept = [
-        {
-            "type": "reasoning",
-            "encrypted_content": item.encrypted_content,
-            "summary": [{"type": part.type or "summary_text", "text": part.text} for part in item.summary or ()],
-        }
-        for item in items
-        if item.type == "reasoning" and item.encrypted_content
-    ]
+    """What the hub has no place for, as the string ``reasoning_opaque``, from which ``responses_input.py`` makes it
+    again: the reasoning, and where messages have phases, these.
+    """
+    phased = any(item.phase for item in items)
+    kept = [entry for item in items if (entry := _entry(item, phased=phased)) is not None]
     return envelope.encode(kept).decode() if kept else ""
 
 
-def _call_id(item: Item, position: int) -> str:
-    return item.call_id or f"call_{position}"
+def _entry(item: Item, *, phased: bool) -> Kept | None:
+    if item.type == "reasoning" and item.encrypted_content:
+        parts = [{"type": part.type or "summary_text", "text": part.text} for part in item.summary or ()]
+        return responses.Thought(item.encrypted_content, [envelope.raw(part) for part in parts])
+    if item.type == "message" and phased:
+        length = sum(len(text) for field, _, text in _pieces(item) if field == "content")
+        return responses.Spoken(item.phase, length) if length else None
+    return None
 
 
-def _whole_call(item: Item, at: int, finish: chat.FinishReason) -> dict[str, object]:
-    call = {"id": _call_id(item, at), **_call_body(item.type, item.name or "", item.input or "")}
+def _whole_call(item: Item, finish: chat.FinishReason, new_id: Callable[[], str]) -> dict[str, object]:
+    call_id = item.call_id or made_call_id(new_id)
+    call = {"id": call_id, **_call_body(item.type, item.name or "", item.input or "")}
     if item.type == "function_call":
         arguments = item.arguments or ("{}" if finish == "tool_calls" else "")
         call["function"] = {"name": item.name or "", "arguments": arguments}
@@ -141,37 +145,34 @@ def _usage(usage: responses.Usage) -> dict[str, object]:
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A call that has begun: its number among the calls, and whether any of its arguments have been sent."""
+    """A call that has begun: its number among the calls, upstream's id of it if there is one, and whether any of its
+    arguments have been sent.
+    """
 
     at: int
-    call_id: str
+    call_id: str | None
     custom: bool
     sent: bool = False
 
 
-class Stream:
+class Stream(HubStream):
     """Copilot's Responses stream as clean hub chunks (see :class:`~passenger_trio.wire.chat.HubChunk`).
 
-    ``model`` and ``created`` (unix seconds) stand in where the stream names none; the id is always ``new_id``'s. Every
-    method may raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
+    Upstream's ids change all the time, so the id is made here. Every method may raise
+    :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
     """
 
-    def __init__(self, model: str, *, created: int, new_id: Callable[[], str]) -> None:
-        self._model = model
-        self._created = created
-        self._new_id = new_id
-        self._head = b""
+    def __init__(self, model: str, *, created: int, new_id: Callable[[], str], choices: int = 1) -> None:
+        super().__init__(model, created=created, new_id=new_id, choices=choices)
         self._out: list[HubChunk] = []
         self._sent: set[tuple[_Field, int, int]] = set()
         self._calls: dict[int, _OpenCall] = {}
-        self._reasoning: dict[int, Item] = {}
+        self._done_items: dict[int, Item] = {}
         self._usage: responses.Usage | None = None
-        self.done = False
-        """Whether the answer has been completed; nothing that follows counts."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of the answer can be missing any more."""
+        """Whether the answer has been completed: nothing of it can be missing any more."""
         return self.done
 
     def event(self, event: sse.Event) -> list[HubChunk]:
@@ -205,10 +206,7 @@ class Stream:
         """The last chunk, that of usage. Raises when nobody knows what is missing: the answer was never completed."""
         if not self.done:
             raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no response.completed).")
-        if self._usage is None:
-            return []
-        data = self._head + b'[],"usage":' + envelope.encode(_usage(self._usage)) + b"}"
-        return [HubChunk(data, chat.decode_chunk(data))]
+        return self._last(None if self._usage is None else _usage(self._usage))
 
     @classmethod
     def _is_foreign(cls, data: bytes, named: str) -> bool:
@@ -219,18 +217,8 @@ class Stream:
             kind = named
         return bool(kind) and kind != "error" and kind not in cls._readers
 
-    def _emit(self, delta: dict[str, object], tail: bytes = b',"finish_reason":null}]}') -> None:
-        if not self._head:
-            head = {
-                "id": self._new_id(),
-                "object": chat.CHUNK_OBJECT,
-                "created": self._created,
-                "model": self._model,
-            }
-            self._head = envelope.encode(head)[:-1] + b',"choices":'
-            delta = {"role": "assistant", **delta}
-        data = self._head + b'[{"index":0,"delta":' + envelope.encode(delta) + tail
-        self._out.append(HubChunk(data, chat.decode_chunk(data)))
+    def _emit(self, delta: dict[str, object], finish: str | None = None, **beside: object) -> None:
+        self._out.append(self._say(delta, finish, **beside))
 
     def _note(self, view: Event) -> None:
         response = view.response or Response()
@@ -239,7 +227,7 @@ class Stream:
 
     # Words
 
-    def _say(self, field: _Field, index: int, part: int, text: str | None) -> None:
+    def _speak(self, field: _Field, index: int, part: int, text: str | None) -> None:
         """A piece of text or reasoning. Summaries are told apart by a blank line, as in a whole answer."""
         if not text:
             return
@@ -249,38 +237,37 @@ class Stream:
             self._sent.add((field, index, part))
         self._emit({field: text})
 
-    def _say_rest(self, field: _Field, index: int, part: int, text: str | None) -> None:
+    def _speak_rest(self, field: _Field, index: int, part: int, text: str | None) -> None:
         """The whole text of a part, of which no piece may have been streamed."""
         if (field, index, part) not in self._sent:
-            self._say(field, index, part, text)
+            self._speak(field, index, part, text)
 
     def _text_delta(self, view: Event) -> None:
-        self._say("content", view.output_index, view.content_index, view.delta)
+        self._speak("content", view.output_index, view.content_index, view.delta)
 
     def _text_done(self, view: Event) -> None:
-        self._say_rest("content", view.output_index, view.content_index, view.text)
+        self._speak_rest("content", view.output_index, view.content_index, view.text)
 
     def _refusal_delta(self, view: Event) -> None:
-        self._say("refusal", view.output_index, view.content_index, view.delta)
+        self._speak("refusal", view.output_index, view.content_index, view.delta)
 
     def _refusal_done(self, view: Event) -> None:
-        self._say_rest("refusal", view.output_index, view.content_index, view.refusal)
+        self._speak_rest("refusal", view.output_index, view.content_index, view.refusal)
 
     def _summary_delta(self, view: Event) -> None:
-        self._say("reasoning_content", view.output_index, view.summary_index, view.delta)
+        self._speak("reasoning_content", view.output_index, view.summary_index, view.delta)
 
     def _summary_done(self, view: Event) -> None:
-        self._say_rest("reasoning_content", view.output_index, view.summary_index, view.text)
+        self._speak_rest("reasoning_content", view.output_index, view.summary_index, view.text)
 
     # Calls
 
     def _begin(self, index: int, item: Item) -> _OpenCall:
         """The call at ``index``, whose first fragment is sent unless it has been."""
         if index not in self._calls:
-            call = _OpenCall(len(self._calls), _call_id(item, index), item.type == "custom_tool_call")
-            self._calls[index] = call
-            first = {"index": call.at, "id": call.call_id, **_call_body(item.type, item.name or "", "")}
-            self._emit({"tool_calls": [first]})
+            call = self._calls[index] = _OpenCall(len(self._calls), item.call_id, item.type == "custom_tool_call")
+            first = {"index": call.at, "id": item.call_id or made_call_id(self._new_id)}
+            self._emit({"tool_calls": [{**first, **_call_body(item.type, item.name or "", "")}]})
         return self._calls[index]
 
     def _arguments(self, call: _OpenCall, text: str | None) -> None:
@@ -311,14 +298,13 @@ class Stream:
             self._finish_item(view.output_index, item)
 
     def _finish_item(self, index: int, item: Item) -> None:
+        self._done_items[index] = item
         if item.type in CALLS:
             call = self._begin(index, item)
             if not call.sent:
                 self._arguments(call, item.arguments or item.input)
-        elif item.type == "reasoning":
-            self._reasoning[index] = item
         for field, part, text in _pieces(item):
-            self._say_rest(field, index, part, text)
+            self._speak_rest(field, index, part, text)
 
     def _completed(self, view: Event) -> None:
         response = view.response or Response()
@@ -332,27 +318,28 @@ class Stream:
             for call in self._calls.values():
                 if not call.sent and not call.custom:
                     self._arguments(call, "{}")
-        if opaque := _opaque(items) or _opaque([item for _, item in sorted(self._reasoning.items())]):
+        if opaque := _opaque(items) or _opaque([item for _, item in sorted(self._done_items.items())]):
             self._emit({"reasoning_opaque": opaque})
-        usage = view.copilot_usage
-        beside = b"" if usage == envelope.NULL else b',"copilot_usage":' + bytes(usage)
-        self._emit({}, b',"finish_reason":"' + finish.encode() + b'"}]' + beside + b"}")
+        beside = {} if view.copilot_usage == envelope.NULL else {"copilot_usage": view.copilot_usage}
+        self._emit({}, finish, **beside)
         self._usage = response.usage
         self.done = True
 
     def _send_unstreamed(self, items: Sequence[Item]) -> None:
         """What the completed answer holds and the stream did not.
 
-        Calls are known by their ``call_id``, words by their order: items may have been left out of ``output``, and then
-        its positions are not those of the stream.
+        Calls are known by their ``call_id``, words and calls without one by their order: items may have been left out
+        of ``output``, and then its positions are not those of the stream.
         """
         words = {index for field, index, _ in self._sent if field != "reasoning_content"}
         known = {"message": len(words), "reasoning": len({index for _, index, _ in self._sent} - words)}
-        places = {call.call_id: index for index, call in self._calls.items()}
+        places = {call.call_id: index for index, call in self._calls.items() if call.call_id}
+        nameless = iter([index for index, call in self._calls.items() if not call.call_id])
         for at, item in enumerate(items):
             kind = item.type or ""
             if kind in CALLS:
-                self._finish_item(places.get(_call_id(item, at), -1 - at), item)
+                place = places.get(item.call_id) if item.call_id else next(nameless, None)
+                self._finish_item(-1 - at if place is None else place, item)
             elif _pieces(item):
                 if known[kind]:
                     known[kind] -= 1

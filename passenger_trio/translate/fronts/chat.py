@@ -2,49 +2,28 @@
 
 from typing import Final
 
-import msgspec
-
-from passenger_trio.errors import BadRequest, PassengerError, UpstreamRefused
-from passenger_trio.wire import chat, envelope, sse
+from passenger_trio.errors import BadRequest, PassengerError
+from passenger_trio.translate.fronts import functions, inputs
+from passenger_trio.translate.fronts.openai_errors import error_body, fault
+from passenger_trio.wire import chat, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply
+
+__all__ = ["STREAM_TYPE", "Stream", "fault", "from_hub", "stream", "to_call"]
 
 STREAM_TYPE: Final = "text/event-stream"
 
 
 def to_call(body: bytes) -> Call:
     """The request as a hub call. Raises :class:`~passenger_trio.errors.BadRequest` that names the field."""
-    if not body:
-        raise BadRequest("The request has no body. Send a JSON object with `model` and `messages`.")
-    try:
-        whole = envelope.decode(body)
-    except envelope.UNREADABLE as error:
-        raise BadRequest(f"The request body is not a JSON object: {error}") from None
-    for required in ("model", "messages"):
-        if envelope.is_absent(whole, required):
-            raise BadRequest(
-                f"`{required}` is missing from the request.",
-                param=required,
-                code="missing_required_parameter",
-            )
-    try:
-        request = chat.decode_request(body)
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"The request body is not UTF-8: {error}") from None
-    except msgspec.DecodeError as error:
-        text, _, path = str(error).partition(" - at `$.")
-        raise BadRequest(
-            f"`{path.rstrip('`')}` of the request is wrong: {text}",
-            param=path.rstrip("`"),
-            code="invalid_value",
-        ) from None
+    whole, request = inputs.read(body, chat.decode_request, ("model", "messages"))
     if not request.messages:
         raise BadRequest("`messages` is empty: send at least one message.", param="messages", code="empty_array")
     return Call(request.model, whole, request)
 
 
-def from_hub(reply: HubReply) -> bytes:
-    """A whole answer: the hub's own bytes."""
-    return reply.data
+def from_hub(reply: HubReply, call: Call | None = None) -> bytes:
+    """A whole answer to ``call``: the hub's own bytes, or their older form for a client that speaks it."""
+    return functions.older_reply(reply) if call is not None and call.uses_functions else reply.data
 
 
 class Stream:
@@ -70,21 +49,18 @@ class Stream:
         return sse.event(error_body(error))
 
 
-def fault(error: PassengerError) -> tuple[int, bytes]:
-    """Status and body of an error before the first byte."""
-    return error.status, error_body(error)
+class FunctionsStream(Stream):
+    """The same for a client that speaks of functions."""
+
+    def event(self, chunk: HubChunk) -> bytes:
+        """As above; nothing for what the older form has no place for."""
+        if not chunk.view.choices:
+            return super().event(chunk)
+        data = functions.older_chunk(chunk)
+        return sse.event(data) if data else b""
 
 
-def error_body(error: PassengerError) -> bytes:
-    """``{"error": {message, type, param, code}}``, every key always there."""
-    kind = error.kind if isinstance(error, UpstreamRefused) and error.kind else _kind(error.status)
-    return envelope.encode(
-        {"error": {"message": error.message, "type": kind, "param": error.param, "code": error.code}}
-    )
-
-
-def _kind(status: int) -> str:
-    named = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-    if status in named:
-        return named[status]
-    return "invalid_request_error" if status < 500 else "server_error"
+def stream(call: Call) -> Stream:
+    """The stream that answers ``call``, in the form that its client speaks."""
+    made = FunctionsStream if call.uses_functions else Stream
+    return made(include_usage=call.include_usage)

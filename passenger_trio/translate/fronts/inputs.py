@@ -1,4 +1,4 @@
-"""Several inputs in one request, as OpenAI's older routes take them: reading them, and adding up what they cost."""
+"""What comes in on OpenAI's routes: a request, and on the older ones several inputs in it, and what they cost."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce

@@ -20,9 +20,9 @@ CREATED = 1_750_000_000
 # Streams
 
 
-def stream() -> back.Stream:
+def stream(choices: int = 1) -> back.Stream:
     made = itertools.count()
-    return back.Stream("asked", created=CREATED, new_id=lambda: f"made-{next(made)}")
+    return back.Stream("asked", created=CREATED, new_id=lambda: f"made-{next(made)}", choices=choices)
 
 
 def event(name: bytes = b"", **chunk: Any) -> Event:
@@ -79,6 +79,17 @@ def test_an_event_that_lacks_something_gets_what_the_others_had(odd: dict[str, A
         "service_tier": "default",
         "object": "chat.completion.chunk",
     }
+
+
+def test_a_role_that_is_repeated_is_left_out() -> None:
+    answer = stream()
+    repeated = event(
+        id="x", created=5, model="m", choices=[{"index": 0, "delta": {"role": "assistant", "content": "a"}}]
+    )
+
+    deltas = [body["choices"][0]["delta"] for _ in range(2) for body in bodies(answer.event(repeated))]
+
+    assert deltas == [{"role": "assistant", "content": "a"}, {"content": "a"}]
 
 
 def test_the_first_event_is_given_what_nobody_said() -> None:
@@ -209,6 +220,51 @@ def test_two_choices_are_kept_apart_and_both_must_finish() -> None:
     assert answer.end() == []
 
 
+def second(finish: str | None = None) -> Event:
+    return event(choices=[{"index": 1, "delta": {}, "finish_reason": finish}])
+
+
+def test_a_choice_that_was_asked_for_and_has_not_begun_is_missing() -> None:
+    answer = stream(choices=2)
+    answer.event(text("a", "stop"))
+    assert not answer.finished
+
+    with pytest.raises(UpstreamBroke, match="after 1 of 2 choices"):
+        answer.end()
+    with pytest.raises(UpstreamBroke, match="no chat completion chunk"):
+        answer.event(Event(b"", b'{"choices":[{"ind'))
+    answer.event(second())
+    assert not answer.finished
+    answer.event(second("stop"))
+    assert answer.finished
+    assert answer.end() == []
+
+
+def test_an_answer_of_fewer_choices_than_were_asked_for_is_whole_when_copilot_says_so() -> None:
+    answer = stream(choices=2)
+    answer.event(text("a", "stop"))
+    answer.event(Event(b"", DONE))
+
+    assert (answer.finished, answer.end()) == (False, [])
+
+
+def test_the_calls_of_two_answers_have_different_ids_and_each_call_one() -> None:
+    call = {"index": 0, "function": {"name": "f", "arguments": "{"}}
+    more = {"index": 0, "function": {"arguments": "}"}}
+    other = {"index": 1, "function": {"name": "g", "arguments": "{}"}}
+    answer = stream()
+
+    first = bodies(answer.event(event(id="x", choices=[{"index": 0, "delta": {"tool_calls": [call]}}])))
+    rest = bodies(answer.event(event(id="x", choices=[{"index": 0, "delta": {"tool_calls": [more, other]}}])))
+
+    fragments = [fragment for body in (*first, *rest) for fragment in body["choices"][0]["delta"]["tool_calls"]]
+    assert [(fragment["index"], fragment.get("id")) for fragment in fragments] == [
+        (0, "call_0"),
+        (0, None),
+        (1, "call_1"),
+    ]
+
+
 def test_usage_comes_once_and_last_and_is_the_last_one_said() -> None:
     answer = stream()
     usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10, "reasoning_tokens": 7}
@@ -259,7 +315,9 @@ def test_several_lines_of_data_become_one() -> None:
 
 def reply(n: int | None = None, **answer: Any) -> dict[str, Any]:
     call = to_call(json.dumps({"model": "asked", "messages": [{"role": "user"}], "n": n}).encode())
-    made = back.reply(json.dumps(answer).encode(), call, "asked", created=CREATED, new_id=lambda: "made")
+    ids = itertools.count()
+    new_id = lambda: f"made-{next(ids)}"  # noqa: E731 - as the house passes it
+    made = back.reply(json.dumps(answer).encode(), call, "asked", created=CREATED, new_id=new_id)
     assert chat.decode_completion(made.data) == made.view
     return json.loads(made.data)
 
@@ -272,7 +330,7 @@ def whole(content: str, **rest: Any) -> dict[str, Any]:
 def test_a_whole_answer_is_given_what_it_lacks(odd: dict[str, Any]) -> None:
     answer = reply(choices=[whole("a")], **odd)
 
-    assert (answer["id"], answer["created"], answer["model"]) == ("made", CREATED, "asked")
+    assert (answer["id"], answer["created"], answer["model"]) == ("made-0", CREATED, "asked")
     assert answer["object"] == "chat.completion"
 
 
@@ -324,10 +382,10 @@ def test_an_error_instead_of_an_answer_keeps_its_words() -> None:
         back.reply(b'{"error":{"message":"too busy"}}', call, "m", created=CREATED, new_id=lambda: "made")
 
 
-def test_a_whole_call_without_an_id_gets_one() -> None:
-    calls = [{"id": "", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
-    message = {"role": "assistant", "tool_calls": calls}
+def test_a_whole_call_without_an_id_gets_one_of_its_own() -> None:
+    call = {"id": "", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "tool_calls": [call, call]}
 
-    answer = reply(1, choices=[{"finish_reason": "tool_calls", "message": message}])
+    answer = reply(1, id="x", choices=[{"finish_reason": "tool_calls", "message": message}])
 
-    assert answer["choices"][0]["message"]["tool_calls"][0]["id"] == "call_0"
+    assert [call["id"] for call in answer["choices"][0]["message"]["tool_calls"]] == ["call_0", "call_1"]

@@ -1,5 +1,6 @@
 """One choice of Copilot's answers: roles, reasoning, and tool calls in the ways of each family of models."""
 
+import itertools
 import json
 from typing import Any
 
@@ -14,7 +15,8 @@ class Answer:
     """One choice as it streams: deltas in, clean choices out."""
 
     def __init__(self) -> None:
-        self.state = chat_calls.ChoiceState()
+        made = itertools.count()
+        self.state = chat_calls.ChoiceState(lambda: f"chatcmpl-{next(made)}")
 
     def say(self, delta: dict[str, Any] | None, finish: str | None = None) -> list[dict[str, Any]]:
         choice: dict[str, Any] = {"index": 7, "delta": delta}
@@ -46,12 +48,12 @@ def begun() -> Answer:
     return answer
 
 
-def test_the_first_delta_has_a_role_and_the_others_their_own() -> None:
+def test_the_first_delta_has_a_role_and_the_others_none() -> None:
     answer = Answer()
 
     assert answer.delta({"content": "a", "role": None}) == {"role": "assistant", "content": "a"}
     assert answer.delta({"content": "b", "role": None}) == {"content": "b"}
-    assert answer.delta({"content": "c", "role": "assistant"}) == {"content": "c", "role": "assistant"}
+    assert answer.delta({"content": "c", "role": "assistant"}) == {"content": "c"}
 
 
 def test_the_first_role_is_the_models_own() -> None:
@@ -110,7 +112,9 @@ def test_an_id_that_is_repeated_is_the_same_call() -> None:
     answer = begun()
     answer.calls(fragment("", index=0, id="a", name="f"), fragment("", index=1, id="b", name="f"))
 
-    assert answer.calls(fragment("{}", index=0, id="a"))[0]["index"] == 0
+    assert answer.calls(fragment("{}", index=0, id="a", type="function", x=1)) == [
+        {"index": 0, "x": 1, "function": {"arguments": "{}"}}
+    ]
     assert answer.calls(fragment("{}", index=0, id="b"))[0]["index"] == 1
 
 
@@ -220,7 +224,7 @@ def merged(*choices: dict[str, Any]) -> dict[str, Any]:
 
 def clean(position: int = 0, **choice: Any) -> dict[str, Any]:
     body = envelope.decode(json.dumps(choice).encode())
-    return json.loads(envelope.encode(chat_calls.clean_whole(body, position)))
+    return json.loads(envelope.encode(chat_calls.clean_whole(body, position, lambda: "chatcmpl-made")))
 
 
 def test_split_choices_become_one() -> None:
@@ -284,7 +288,7 @@ def test_whole_reasoning_has_the_name_that_clients_know_as_well(name: str) -> No
         ),
         (
             {"function": {"name": "f", "arguments": ""}},
-            {"id": "call_0", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+            {"id": "call_made", "type": "function", "function": {"name": "f", "arguments": "{}"}},
         ),
         (
             {"id": "a", "function": {"name": "f", "arguments": None}},

@@ -9,9 +9,7 @@ from passenger_trio.errors import BadRequest
 from passenger_trio.translate.backs import chat as back
 from passenger_trio.translate.fronts.chat import to_call
 from passenger_trio.wire.chat import Written
-from passenger_trio.wire.models import Capabilities, Limits, Model, Supports, Vision
-
-PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+from passenger_trio.wire.models import Capabilities, Limits, Model, Supports
 
 
 def model(*, supports: Supports | None = None, **limits: Any) -> Model:
@@ -43,25 +41,33 @@ def test_what_copilot_refuses_and_a_client_would_miss_is_a_400_that_names_it(fie
 
 
 @pytest.mark.parametrize(
-    ("fields", "limits", "expected"),
+    ("fields", "limits", "expected", "dropped"),
     [
-        ({"max_tokens": 5}, {}, 5),
-        ({"max_completion_tokens": 5}, {}, 5),
-        ({"max_completion_tokens": 5, "max_tokens": 9}, {}, 5),
-        ({"max_tokens": 99}, {"max_output_tokens": 50}, 50),
-        ({"max_tokens": 49}, {"max_output_tokens": 50}, 49),
-        ({"max_tokens": 99}, {"max_output_tokens": 50, "max_non_streaming_output_tokens": 20}, 20),
-        ({"max_tokens": 99, "stream": True}, {"max_output_tokens": 50, "max_non_streaming_output_tokens": 20}, 50),
-        ({"max_tokens": "many"}, {"max_output_tokens": 50}, "many"),
+        ({"max_tokens": 5}, {}, 5, None),
+        ({"max_completion_tokens": 5}, {}, 5, None),
+        ({"max_completion_tokens": 5, "max_tokens": 9}, {}, 5, None),
+        ({"max_tokens": 99}, {"max_output_tokens": 50}, 50, "max_tokens=99"),
+        ({"max_completion_tokens": 99}, {"max_output_tokens": 50}, 50, "max_completion_tokens=99"),
+        ({"max_tokens": 50}, {"max_output_tokens": 50}, 50, None),
+        ({"max_tokens": 99}, {"max_output_tokens": 50, "max_non_streaming_output_tokens": 20}, 20, "max_tokens=99"),
+        (
+            {"max_tokens": 99, "stream": True},
+            {"max_output_tokens": 50, "max_non_streaming_output_tokens": 20},
+            50,
+            "max_tokens=99",
+        ),
+        ({"max_tokens": "many"}, {"max_output_tokens": 50}, "many", None),
     ],
 )
 def test_the_answer_may_be_as_long_as_asked_for_and_the_model_allows(
-    fields: dict[str, Any], limits: dict[str, int], expected: object
+    fields: dict[str, Any], limits: dict[str, int], expected: object, dropped: str | None
 ) -> None:
-    body = sent(fields, model(**limits))
+    written = write(fields, model(**limits))
 
+    body = json.loads(written.body)
     assert body["max_tokens"] == expected
     assert "max_completion_tokens" not in body
+    assert written.dropped == (() if dropped is None else (dropped,))
 
 
 def test_a_limit_that_nobody_asked_for_is_not_sent() -> None:
@@ -90,50 +96,48 @@ def test_an_effort_is_one_that_the_model_lists(
     assert written.dropped == dropped
 
 
-def test_a_picture_at_an_address_is_a_400_that_says_what_to_send() -> None:
-    content = [PICTURE, {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
-    with pytest.raises(BadRequest, match="data:image") as refused:
-        write({"messages": [{"role": "user", "content": content}]})
-    assert refused.value.param == "messages[0].content"
+def test_the_older_functions_pass_with_schemas_that_are_taken() -> None:
+    whole = {"name": "f", "parameters": {"type": "object", "properties": {"a": {}}}}
+    body = sent({"functions": [whole, {"name": "g"}], "function_call": {"name": "g"}, "parallel_tool_calls": True})
+
+    assert body["functions"] == [whole, {"name": "g", "parameters": {"type": "object", "properties": {}}}]
+    assert body["function_call"] == {"name": "g"}
+    assert body["parallel_tool_calls"] is True
 
 
-@pytest.mark.parametrize("url", ["text", 7, {"url": 7}])
-def test_a_picture_that_is_none_is_left_to_copilots_own_error(url: object) -> None:
-    content = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": url}]
-    messages = [{"role": "user", "content": content}]
-
-    assert sent({"messages": messages})["messages"] == messages
-
-
-def test_more_pictures_than_the_model_takes_are_a_400_with_the_number() -> None:
-    one, other = model(vision=Vision(max_prompt_images=1)), model(vision=Vision(max_prompt_images=1))
-    one.vendor = "Google"
-    messages = [{"role": "user", "content": [PICTURE]}]
-
-    assert sent({"messages": messages}, one)["messages"] == messages
-    assert sent({"messages": messages * 2}, other)["messages"] == messages * 2
-    with pytest.raises(BadRequest, match="takes 1 pictures at most, and there are 2"):
-        write({"messages": messages * 2}, one)
+def test_no_functions_are_no_list_of_functions() -> None:
+    assert sent({"functions": [], "function_call": "auto"}).keys() == {"model", "messages"}
+    assert sent({"functions": "nonsense"})["functions"] == "nonsense"
 
 
 @pytest.mark.parametrize(
-    ("reasoning", "returned"),
+    ("reasoning", "returned", "lost"),
     [
-        ({"reasoning_content": "Hm"}, {}),
-        ({"reasoning_content": "Hm", "reasoning_opaque": "c2ln"}, {"reasoning_text": "Hm", "reasoning_opaque": "c2ln"}),
+        ({"reasoning_content": "Hm"}, {}, ["content"]),
+        (
+            {"reasoning_content": "Hm", "reasoning_opaque": "c2ln"},
+            {"reasoning_text": "Hm", "reasoning_opaque": "c2ln"},
+            [],
+        ),
         (
             {"reasoning_content": "A", "reasoning_text": "B", "reasoning_opaque": "c2ln"},
             {"reasoning_text": "B", "reasoning_opaque": "c2ln"},
+            [],
         ),
-        ({"reasoning_opaque": '[{"type":"reasoning"}]'}, {}),
-        ({"reasoning_opaque": 7, "reasoning_content": 7}, {}),
-        ({"reasoning_opaque": None, "reasoning_content": None}, {}),
-        ({"reasoning_opaque": "c2ln"}, {"reasoning_opaque": "c2ln"}),
+        ({"reasoning_opaque": '[{"type":"reasoning"}]'}, {}, ["opaque"]),
+        ({"reasoning_opaque": 7, "reasoning_content": 7}, {}, ["opaque", "content"]),
+        ({"reasoning_opaque": None, "reasoning_content": None}, {}, []),
+        ({"reasoning_opaque": "", "reasoning_content": ""}, {}, []),
+        ({"reasoning_content": ""}, {}, []),
+        ({"reasoning_opaque": "c2ln"}, {"reasoning_opaque": "c2ln"}, []),
     ],
 )
 def test_reasoning_goes_back_with_its_signature_or_not_at_all(
-    reasoning: dict[str, Any], returned: dict[str, Any]
+    reasoning: dict[str, Any], returned: dict[str, Any], lost: list[str]
 ) -> None:
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho", **reasoning}]
 
-    assert sent({"messages": messages})["messages"][1] == {"role": "assistant", "content": "Ho", **returned}
+    written = write({"messages": [*messages, *messages]})
+
+    assert json.loads(written.body)["messages"][1] == {"role": "assistant", "content": "Ho", **returned}
+    assert written.dropped == tuple(f"messages.reasoning_{name}" for name in lost)

@@ -98,7 +98,7 @@ def test_the_content_is_null_beside_calls_and_empty_without_them() -> None:
 
 def test_a_call_without_id_name_or_input_is_still_a_whole_call() -> None:
     assert message({"type": "tool_use"})["tool_calls"] == [
-        {"id": "call_0", "type": "function", "function": {"name": "", "arguments": "{}"}}
+        {"id": "call_id", "type": "function", "function": {"name": "", "arguments": "{}"}}
     ]
 
 
@@ -268,7 +268,10 @@ def test_the_official_clients_request_is_what_the_same_call_becomes() -> None:
 
     assert json.loads(written.body) == official
     assert written.dropped == ()
-    assert written.headers == (("anthropic-version", "2023-06-01"),)
+    assert written.headers == (
+        ("anthropic-version", "2023-06-01"),
+        ("anthropic-beta", "interleaved-thinking-2025-05-14"),
+    )
 
 
 def test_reasoning_makes_the_round_trip() -> None:

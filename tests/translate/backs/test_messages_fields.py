@@ -102,8 +102,6 @@ REFUSED_VALUES: dict[str, list[Any]] = {
         {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}},
         "json",
     ],
-    "functions": [[{"name": "f"}]],
-    "function_call": [{"name": "f"}],
 }
 
 
@@ -130,9 +128,6 @@ def test_every_refused_field_has_a_value_that_proves_it() -> None:
         ("logit_bias", {}),
         ("modalities", ["text"]),
         ("response_format", {"type": "text"}),
-        ("functions", []),
-        ("function_call", "auto"),
-        ("function_call", "none"),
     ],
 )
 def test_a_refused_field_that_asks_for_nothing_is_passed_over(name: str, value: Any) -> None:

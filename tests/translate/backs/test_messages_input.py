@@ -125,7 +125,7 @@ def test_the_detail_of_a_picture_is_left_behind_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com/cat.png", {"url": "http://example.com/cat.png"}, "data:image/png,raw", "", None]
+    "url", ["ftp://example.com/cat.png", {"url": "file:///cat.png"}, "data:image/png,raw", "", None, {"url": 7}]
 )
 def test_a_picture_that_is_elsewhere_is_refused_with_the_remedy(url: Any) -> None:
     message, param = refused(user(), user([text("?"), picture(url)]))

@@ -350,6 +350,13 @@ def test_the_input_may_be_counted_in_the_first_event_alone() -> None:
     assert streamed(start, ended("end_turn", usage=zeros), STOP)[-1]["usage"] == COUNTED
 
 
+@pytest.mark.parametrize(("last", "counted"), [({"output_tokens": 0}, 0), ({"output_tokens": None}, 1), ({}, 1)])
+def test_what_was_written_is_counted_as_the_last_event_has_it(last: dict[str, Any], counted: int) -> None:
+    start = {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 1, "output_tokens": 1}}}
+
+    assert streamed(start, ended("refusal", usage=last), STOP)[-1]["usage"]["completion_tokens"] == counted
+
+
 def test_a_stream_without_usage_ends_with_its_finish() -> None:
     assert [chunk["choices"][0]["finish_reason"] for chunk in streamed(START, ended("end_turn"), STOP)] == [
         None,

@@ -70,7 +70,7 @@ def test_what_a_tool_cannot_say_here_is_dropped_by_name() -> None:
     written = write(tools=[{**tool, "name": "beside"}, function("g", strict=False)])
 
     assert json.loads(written.body)["tools"][0] == {"name": "f", "input_schema": EMPTY}
-    assert written.dropped == ("tools.strict", "tools.$schema", "tools.returns")
+    assert written.dropped == ("tools.returns", "tools.strict", "tools.$schema")
 
 
 def test_what_is_no_schema_is_left_to_anthropics_own_error() -> None:
@@ -139,6 +139,70 @@ def test_the_ban_on_parallel_calls_goes_into_the_choice(fields: dict[str, Any], 
 @pytest.mark.parametrize(("choice", "dropped"), [("auto", ()), ("none", ()), ("required", ("tool_choice",))])
 def test_without_tools_there_is_no_choice(choice: str, dropped: tuple[str, ...]) -> None:
     written = write(tools=[], tool_choice=choice, parallel_tool_calls=False)
+
+    assert written.body == write().body
+    assert written.dropped == dropped
+
+
+# the older form
+
+
+@pytest.mark.parametrize(
+    ("choice", "wanted"),
+    [
+        (None, {"type": "auto", "disable_parallel_tool_use": True}),
+        ("auto", {"type": "auto", "disable_parallel_tool_use": True}),
+        ("none", {"type": "none"}),
+        ({"name": "f"}, {"type": "tool", "name": "f", "disable_parallel_tool_use": True}),
+    ],
+)
+def test_functions_are_tools_of_which_one_is_called_at_a_time(choice: Any, wanted: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"x": {}}}
+    functions = [{"name": "f", "description": "Does it.", "parameters": schema}, {"name": "g"}]
+
+    written = write(functions=functions, function_call=choice)
+
+    body = json.loads(written.body)
+    assert body["tools"] == [
+        {"name": "f", "description": "Does it.", "input_schema": schema},
+        {"name": "g", "input_schema": EMPTY},
+    ]
+    assert body["tool_choice"] == wanted
+    assert written.dropped == ()
+
+
+def test_functions_beside_tools_are_more_of_them_and_the_newer_choice_counts() -> None:
+    body = sent(tools=[function()], functions=[{"name": "g"}], tool_choice="required", function_call="none")
+
+    assert [tool["name"] for tool in body["tools"]] == ["f", "g"]
+    assert body["tool_choice"] == {"type": "any"}
+
+
+def test_what_a_function_cannot_say_here_is_dropped_by_name() -> None:
+    assert write(functions=[{"name": "f", "strict": True, "returns": "x"}]).dropped == (
+        "functions.returns",
+        "functions.strict",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"functions": {}}, "functions"),
+        ({"functions": [{"name": "f"}, 7]}, "functions[1]"),
+        ({"functions": [{"name": 7}]}, "functions[0].name"),
+        ({"functions": [{"name": "f"}], "function_call": "sometimes"}, "function_call"),
+        ({"functions": [{"name": "f"}], "function_call": {}}, "function_call"),
+        ({"functions": [{"name": "f"}], "function_call": 7}, "function_call"),
+    ],
+)
+def test_functions_of_the_wrong_shape_are_refused_by_place(fields: dict[str, Any], param: str) -> None:
+    assert refused(**fields).param == param
+
+
+@pytest.mark.parametrize(("choice", "dropped"), [("auto", ()), ("none", ()), ({"name": "f"}, ("function_call",))])
+def test_without_functions_there_is_no_choice(choice: Any, dropped: tuple[str, ...]) -> None:
+    written = write(functions=[], function_call=choice)
 
     assert written.body == write().body
     assert written.dropped == dropped

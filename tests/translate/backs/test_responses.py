@@ -168,18 +168,22 @@ def test_a_field_that_both_dialects_have_passes(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields, limit",
+    "fields, limit, dropped",
     [
-        ({"max_tokens": 100}, 100),
-        ({"max_completion_tokens": 200}, 200),
-        ({"max_completion_tokens": 200, "max_tokens": 100}, 200),
-        ({"max_tokens": 128_001}, 128_000),
-        ({"max_tokens": 16}, 16),
+        ({"max_tokens": 100}, 100, ()),
+        ({"max_completion_tokens": 200}, 200, ()),
+        ({"max_completion_tokens": 200, "max_tokens": 100}, 200, ()),
+        ({"max_tokens": 128_000}, 128_000, ()),
+        ({"max_tokens": 128_001}, 128_000, ("max_tokens=128001",)),
+        ({"max_completion_tokens": 128_001}, 128_000, ("max_completion_tokens=128001",)),
+        ({"max_tokens": 16}, 16, ()),
     ],
 )
-def test_the_limit_of_tokens_is_what_was_asked_and_the_model_has(fields: dict[str, int], limit: int) -> None:
+def test_the_limit_of_tokens_is_what_was_asked_and_the_model_has(
+    fields: dict[str, int], limit: int, dropped: tuple[str, ...]
+) -> None:
     assert sent(THINKING, **fields)["max_output_tokens"] == limit
-    assert write(THINKING, **fields).dropped == ()
+    assert write(THINKING, **fields).dropped == dropped
 
 
 def test_a_model_without_a_known_limit_is_asked_for_any() -> None:
@@ -339,7 +343,12 @@ def test_the_older_functions_are_tools_too() -> None:
     assert [tool["name"] for tool in body["tools"]] == ["new", "old"]
     assert body["tools"][1] == {"type": "function", "name": "old", "strict": False, "parameters": {"properties": {}}}
     assert body["tool_choice"] == {"type": "function", "name": "old"}
-    assert body.keys().isdisjoint({"functions", "function_call"})
+    assert body.keys().isdisjoint({"functions", "function_call", "parallel_tool_calls"})
+
+
+@pytest.mark.parametrize("fields", [{}, {"tools": None}, {"tools": []}, {"parallel_tool_calls": True}])
+def test_a_client_of_functions_is_called_back_once_at_a_time(fields: dict[str, Any]) -> None:
+    assert sent(functions=[{"name": "f"}], **fields)["parallel_tool_calls"] is False
 
 
 TOOL = {"type": "function", "function": {"name": "f"}}

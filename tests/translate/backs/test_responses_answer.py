@@ -199,8 +199,8 @@ def test_calls_are_in_order_and_each_of_its_kind() -> None:
 
 def test_a_call_without_anything_still_has_an_id_and_a_name() -> None:
     assert message({"type": "function_call"}, {"type": "custom_tool_call"})["tool_calls"] == [
-        {"id": "call_0", "type": "function", "function": {"name": "", "arguments": "{}"}},
-        {"id": "call_1", "type": "custom", "custom": {"name": "", "input": ""}},
+        {"id": "call_new", "type": "function", "function": {"name": "", "arguments": "{}"}},
+        {"id": "call_new", "type": "custom", "custom": {"name": "", "input": ""}},
     ]
 
 

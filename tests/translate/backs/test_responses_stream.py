@@ -195,8 +195,23 @@ def test_a_call_without_arguments_has_an_empty_object_for_them_unless_it_was_cut
     assert cut.finish == "length"
 
 
-def test_a_call_without_an_id_or_a_name_gets_an_id() -> None:
-    assert listen(added(2, {"type": "function_call"}), completed()).calls == [["call_2", "function", "", "{}"]]
+def test_a_call_without_an_id_or_a_name_gets_an_id_and_keeps_it() -> None:
+    nameless: dict[str, Any] = {"type": "function_call"}
+    heard = listen(
+        delta("output_text", 0, "x"),
+        added(1, nameless),
+        added(2, called("call_a")),
+        added(3, nameless),
+        item_done(1, {**nameless, "arguments": "[1]"}),
+        completed(words("x"), nameless, called("call_a"), {**nameless, "arguments": "[3]"}, nameless),
+    )
+
+    assert heard.calls == [
+        ["call_1", "function", "", "[1]"],
+        ["call_a", "function", "f", "{}"],
+        ["call_2", "function", "", "[3]"],
+        ["call_3", "function", "", "{}"],
+    ]
 
 
 @pytest.mark.parametrize(

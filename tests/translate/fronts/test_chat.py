@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from passenger_trio.errors import BadRequest, KeyRefused, NotFound, PassengerError, UpstreamBroke, UpstreamRefused
+from passenger_trio.errors import BadRequest, UpstreamBroke
 from passenger_trio.translate.fronts import chat
 from passenger_trio.wire.chat import HubChunk, HubReply, decode_chunk, decode_completion
 
@@ -107,31 +107,3 @@ def test_a_whole_answer_is_the_hubs_own() -> None:
     data = b'{"choices":[]}'
 
     assert chat.from_hub(HubReply(data, decode_completion(data))) is data
-
-
-@pytest.mark.parametrize(
-    "error, status, kind",
-    [
-        (BadRequest("m"), 400, "invalid_request_error"),
-        (KeyRefused("m"), 401, "authentication_error"),
-        (NotFound("m"), 404, "invalid_request_error"),
-        (UpstreamRefused(403, "m"), 403, "permission_error"),
-        (UpstreamRefused(429, "m"), 429, "rate_limit_error"),
-        (UpstreamRefused(429, "m", kind="its_own"), 429, "its_own"),
-        (UpstreamRefused(466, "m", kind=""), 466, "invalid_request_error"),
-        (UpstreamBroke("m"), 502, "server_error"),
-        (PassengerError("m"), 500, "server_error"),
-    ],
-)
-def test_an_error_has_its_status_and_its_type(error: PassengerError, status: int, kind: str) -> None:
-    sent, body = chat.fault(error)
-
-    assert sent == status
-    assert json.loads(body) == {"error": {"message": "m", "type": kind, "param": None, "code": None}}
-
-
-def test_an_error_names_code_and_param() -> None:
-    _, body = chat.fault(BadRequest("m", code="invalid_value", param="stream"))
-
-    assert json.loads(body)["error"]["param"] == "stream"
-    assert json.loads(body)["error"]["code"] == "invalid_value"
