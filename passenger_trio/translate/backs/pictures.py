@@ -1,8 +1,11 @@
 """The pictures of a call, held against what ``/models`` states of its model.
 
-The limits are the list's own (``capabilities.limits.vision``): how many pictures, how large, of which types. For Gemini
-the official client refuses what is over them; what Copilot says to it is "invalid request body", which helps nobody.
-All of the conversation is sent each time, so the pictures of earlier turns and of tools' results count.
+The limits are the list's own (``capabilities.limits.vision``): how many pictures, how large, of which types. What
+Copilot says to what is over them is "invalid request body", which helps nobody.
+
+How many is counted in two ways. For Gemini the official client counts the whole conversation, which is sent each time.
+For the others it counts nothing, and GPT models state 1: there the pictures of the last turn count, so that a
+conversation which has shown one picture may show another later.
 """
 
 from collections.abc import Sequence
@@ -37,12 +40,18 @@ def check(messages: Sequence[RequestMessage], model: Model) -> None:
     if not pictures:
         return
     vision = model.limits.vision or Vision()
+    whole = model.vendor == "Google"
+    counted = pictures if whole else pictures[len(pictures) - _in_last_turn(messages) :]
     most = vision.max_prompt_images
-    if most is not None and len(pictures) > most:
+    if most is not None and len(counted) > most:
         raise BadRequest(
-            f"`{model.id}` takes {most} picture{'' if most == 1 else 's'} at most, and the conversation has "
-            f"{len(pictures)}: leave some out, those of earlier turns too.",
-            param=pictures[most][0],
+            f"`{model.id}` takes {most} picture{'' if most == 1 else 's'} at most, and "
+            + (
+                f"the conversation has {len(counted)}: leave some out, those of earlier turns too."
+                if whole
+                else f"there are {len(counted)}: send them in several turns, or use another model."
+            ),
+            param=counted[most][0],
             code="too_many_images",
         )
     for where, picture in pictures:
@@ -51,6 +60,17 @@ def check(messages: Sequence[RequestMessage], model: Model) -> None:
         except envelope.UNREADABLE:
             continue  # each endpoint says it in its own way
         _check(found if isinstance(found, str) else found.url, where, model, vision)
+
+
+def _in_last_turn(messages: Sequence[RequestMessage]) -> int:
+    """How many pictures there are after the assistant's last message."""
+    count = 0
+    for message in reversed(messages):
+        if message.role == "assistant":
+            break
+        parts = message.content if isinstance(message.content, list) else ()
+        count += sum(part.type == "image_url" for part in parts)
+    return count
 
 
 def _check(url: str, where: str, model: Model, vision: Vision) -> None:

@@ -31,8 +31,8 @@ def result(*content: dict[str, Any]) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": "c", "content": list(content)}
 
 
-def seeing(**limits: Any) -> Model:
-    return Model(id="seer", capabilities=Capabilities(limits=Limits(vision=Vision(**limits))))
+def seeing(vendor: str = "", **limits: Any) -> Model:
+    return Model(id="seer", vendor=vendor, capabilities=Capabilities(limits=Limits(vision=Vision(**limits))))
 
 
 def call(*said: dict[str, Any]) -> Any:
@@ -55,7 +55,7 @@ def test_every_endpoint_keeps_to_the_number_of_pictures(back: Any) -> None:
     one = seeing(max_prompt_images=1)
 
     assert b"iVBORw0KGgo=" in back.request(call(user(picture())), one).body
-    with pytest.raises(BadRequest, match="`seer` takes 1 picture at most, and the conversation has 2"):
+    with pytest.raises(BadRequest, match="`seer` takes 1 picture at most, and there are 2"):
         back.request(call(user(picture(), picture())), one)
 
 
@@ -68,14 +68,26 @@ def test_no_endpoint_is_sent_to_an_address(back: Any, url: str) -> None:
     assert (caught.value.param, caught.value.code) == ("messages[1].content", "unsupported_image_url")
 
 
-def test_pictures_of_earlier_turns_and_of_results_count_and_the_first_too_many_is_named() -> None:
+def test_for_gemini_pictures_of_earlier_turns_and_of_results_count_and_the_first_too_many_is_named() -> None:
     history = [user(picture()), CALLED, result(picture()), user(), user(picture()), user(picture())]
 
-    error = refused(seeing(max_prompt_images=2), *history)
+    error = refused(seeing("Google", max_prompt_images=2), *history)
 
     assert "takes 2 pictures at most, and the conversation has 4" in error.message
     assert (error.param, error.code) == ("messages[4].content", "too_many_images")
-    checked(seeing(max_prompt_images=4), *history)
+    checked(seeing("Google", max_prompt_images=4), *history)
+
+
+def test_for_others_the_pictures_after_the_assistants_last_message_count() -> None:
+    one = seeing("OpenAI", max_prompt_images=1)
+    history = [user(picture()), CALLED]
+
+    checked(one, *history, result(picture()))
+    checked(one, *history, result(), user(picture()))
+    error = refused(one, *history, result(picture()), user(), user(picture()))
+
+    assert "takes 1 picture at most, and there are 2" in error.message
+    assert error.param == "messages[4].content"
 
 
 @given(st.binary(max_size=40), st.booleans())
