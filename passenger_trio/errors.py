@@ -25,8 +25,9 @@
         |-- StoreError                 a token file or directory that cannot be read or written
         `-- PortUnavailable            the address cannot be bound
 
-Only ``copilot/`` raises the upstream ones, only ``server/faults.py`` turns an error into a reply, and only
-``cli/`` turns one into an exit code. Anything else that is raised is a bug of ours and is logged with its traceback.
+Only ``copilot/`` says that upstream refused or cannot be reached, and whoever reads an answer that it broke off; only
+``server/faults.py`` turns an error into a reply, and only ``cli/`` turns one into an exit code. Anything else that is
+raised is a bug of ours and is logged with its traceback.
 """
 
 from collections.abc import Mapping

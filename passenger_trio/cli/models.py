@@ -88,7 +88,7 @@ def enable(config: Config, name: str, *, yes: bool, ask: Callable[[str], str] = 
         return Exit.GOOD
     state = trio.run(_accept, config, model)
     if state == "enabled":
-        print(f"{model.id} is switched on. A server that is running knows it a minute later at most.")
+        print(f"{model.id} is switched on. A server that is running sees it when it is asked for.")
         return Exit.GOOD
     complain(
         f"Copilot has taken it, but still lists {model.id} as {state}. See {names.FEATURES_URL}, or "

@@ -16,7 +16,7 @@ from passenger_trio.copilot import protocol
 from passenger_trio.copilot.client import CopilotClient, Fetch, is_own_host
 from passenger_trio.copilot.names import Names, shown
 from passenger_trio.copilot.tokens import Tokens
-from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused
+from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused, UpstreamTimeout
 from passenger_trio.wire import envelope, models
 from passenger_trio.wire.models import Capabilities, Limits, Model, Supports
 
@@ -28,11 +28,17 @@ FRESH_FOR: Final = 600.0
 RETRY_AFTER: Final = 30.0
 """Seconds to the next try after a failed one."""
 
+LOAD_LIMIT: Final = 30.0
+"""Seconds that a fetch may take; a list is not thought about, as an answer is."""
+
 ASK_AGAIN_AFTER: Final = 60.0
 """Seconds at least between two fetches for the sake of a name: whoever asks for what there is not is no burden."""
 
+LOOK_AGAIN_AFTER: Final = 5.0
+"""The same for a model that is switched off: whoever has just switched it on comes back at once."""
+
 PATIENCE: Final = 10.0
-"""Seconds that whoever asks for such a name waits for the new list; after that the old one counts."""
+"""Seconds that whoever asks waits for a list; after that the old one counts, or none."""
 
 INTENT: Final = "model-access"
 
@@ -184,12 +190,13 @@ class Catalogue:
         """The model a client means by ``name``, or ``None``; see :class:`Names`. Raises as :meth:`models`.
 
         For a name that is unknown, or of a model that is switched off, the list is fetched anew and looked at again:
-        but once in :data:`ASK_AGAIN_AFTER` seconds, and once for all who ask meanwhile. A fetch that fails, or takes
-        longer than :data:`PATIENCE`, is nobody's error: the old list counts.
+        but once in :data:`ASK_AGAIN_AFTER` or :data:`LOOK_AGAIN_AFTER` seconds, and once for all who ask meanwhile. A
+        fetch that fails, or takes longer than :data:`PATIENCE`, is nobody's error: the old list counts.
         """
         await self._ready()
         model = self.names.find(name)
-        if (model is None or model.is_disabled) and self._may_ask_again():
+        pause = ASK_AGAIN_AFTER if model is None else LOOK_AGAIN_AFTER
+        if (model is None or model.is_disabled) and self._may_ask_again(pause):
             with trio.move_on_after(PATIENCE):
                 await self._fetch_now()
             model = self.names.find(name)
@@ -197,12 +204,15 @@ class Catalogue:
 
     async def _ready(self) -> None:
         """Wait for the first list. After a fetch that failed another is made now, not in half a minute."""
-        if not self._loaded and self._failure is None:
-            await self._fetched.wait()
+        if self._loaded:
+            return
+        with trio.move_on_after(PATIENCE):
+            if self._failure is None:
+                await self._fetched.wait()
+            if not self._loaded:
+                await self._fetch_now()
         if not self._loaded:
-            await self._fetch_now()
-        if not self._loaded:
-            raise self._failure or UpstreamBroke("There is no list of models yet.")
+            raise self._failure or UpstreamTimeout("Copilot's list of models is slow in coming; ask again.")
 
     async def _fetch_now(self) -> None:
         """Have the keeper fetch, and wait for it; a fetch that is under way will do. Cancelling this stops no fetch."""
@@ -210,12 +220,12 @@ class Catalogue:
             self._wanted.set()
         await self._fetched.wait()
 
-    def _may_ask_again(self) -> bool:
+    def _may_ask_again(self, pause: float) -> bool:
         """Whether the list may be fetched anew for the sake of a name: it is being fetched, or was not lately."""
         if self._fetching or self._wanted.is_set():
             return True
         now = trio.current_time()
-        if now - self._asked_again < ASK_AGAIN_AFTER:
+        if now - self._asked_again < pause:
             return False
         self._asked_again = now
         return True
@@ -228,6 +238,11 @@ class Catalogue:
 
     async def load(self) -> list[Model]:
         """Fetch the list now and return it; what :meth:`models` knows stays as it is. Raises the upstream errors."""
+        with trio.move_on_after(LOAD_LIMIT):
+            return await self._load()
+        raise UpstreamTimeout(f"The list of models did not come within {LOAD_LIMIT:.0f} seconds.")
+
+    async def _load(self) -> list[Model]:
         url, path = self._models_url, protocol.MODELS
         if url:
             base = (await self._tokens.current()).api_base

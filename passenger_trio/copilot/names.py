@@ -38,6 +38,7 @@ _CLAUDE: Final = re.compile(
     r"claude-(?:(?P<family>[a-z]+)-(?P<version>\d{1,2}(?:[-.]\d{1,2})?)"
     r"|(?P<old_version>\d{1,2}(?:[-.]\d{1,2})?)-(?P<old_family>[a-z]+))(?P<rest>(?:-[a-z][a-z0-9]*)*)"
 )
+_EMBEDDINGS: Final = "/embeddings"
 _COMPARED: Final = 100  # characters of a name that is compared or quoted; a client may send any number
 _OFFERED: Final = 3
 
@@ -100,9 +101,9 @@ class Names:
         self._by_version = {model.version.lower(): model for model in backwards if model.version}
         claudes = [(_claude(model.id.lower()), model) for model in backwards]
         self._by_claude = {key: model for key, model in claudes if key is not None}
-        offered = shown(models)
-        self._enabled = [model.id for model in offered if model.is_enabled]
-        self._others = [model.id for model in offered if not model.is_enabled]
+        offered = [model for model in shown(models) if model.endpoints]
+        self._enabled = [model for model in offered if model.is_enabled]
+        self._others = [model for model in offered if not model.is_enabled]
         lower = {alias.lower(): target for alias, target in (aliases or {}).items()}
         self._aliases = {alias: target for alias, target in lower.items() if not alias.endswith(WILDCARD)}
         self._beginnings = sorted(
@@ -126,27 +127,33 @@ class Names:
         target = self._alias(name)
         return plain(name) if target is None else target
 
-    def nearest(self, name: str) -> list[str]:
-        """The three ids most like ``name``; those that may be used come before those that are switched off."""
+    def nearest(self, name: str, *, embeddings: bool | None = None) -> list[str]:
+        """The three ids most like ``name``; those that may be used come before those that are switched off.
+
+        ``embeddings`` leaves but the models that make them, or but the others.
+        """
         wanted = plain(name)[:_COMPARED].lower()
         found: list[str] = []
-        for ids in (self._enabled, self._others):
+        for models in (self._enabled, self._others):
+            ids = [model.id for model in models if embeddings is None or embeddings == (_EMBEDDINGS in model.endpoints)]
             found += sorted(ids, key=lambda model_id: -_likeness(wanted, model_id))[: _OFFERED - len(found)]
         return found
 
-    def unknown(self, name: str, *, said: str = "") -> NotFound:
-        """The error for a name that no model has; ``said`` is Copilot's own word on it, if it was asked."""
+    def unknown(self, name: str, *, said: str = "", embeddings: bool | None = None) -> NotFound:
+        """The error for a name that no model has; ``said`` is Copilot's own word on it, if it was asked, and
+        ``embeddings`` what it was asked for.
+        """
         quoted = name if len(name) <= _COMPARED else f"{name[:_COMPARED]}..."
         words = [f"The model `{quoted}` does not exist, or this account has no access to it."]
         if said:
             words.append(f"Copilot says: {said}")
-        if near := self.suggestion(name):
+        if near := self.suggestion(name, embeddings=embeddings):
             words.append(f"{near} GET /v1/models lists them all.")
         return NotFound(" ".join(words), code="model_not_found", param="model")
 
-    def suggestion(self, name: str) -> str:
+    def suggestion(self, name: str, *, embeddings: bool | None = None) -> str:
         """The nearest ids as a question; empty where there is no list."""
-        near = self.nearest(name)
+        near = self.nearest(name, embeddings=embeddings)
         return f"Did you mean {_either(near)}?" if near else ""
 
     def _alias(self, name: str) -> str | None:

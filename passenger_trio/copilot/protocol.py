@@ -234,8 +234,12 @@ def is_token_trouble(status: int, body: bytes) -> bool:
 
 
 def refuses_model(status: int, body: bytes) -> bool:
-    """Whether Copilot refuses the model as such. A stale token has been seen to cause this, too."""
-    return status == 400 and _words(body)[1].code == "model_not_supported"
+    """Whether Copilot refuses the model as such. A stale token has been seen to cause this, too.
+
+    One that it serves on another endpoint only is known; newer refusals of that kind have the same code (recorded).
+    """
+    message, error = _words(body)
+    return status == 400 and error.code == "model_not_supported" and "not accessible via" not in message
 
 
 # The device flow
@@ -306,7 +310,9 @@ _TOO_LONG_WORDS: Final = (
 
 _ABOUT_MODEL: Final = frozenset({"model_not_supported", "unsupported_api_for_model"})
 
-_NEW_LOGIN: Final = "A new token was refused as well. Run `passenger-trio login`, and see that the account has Copilot."
+_NEW_LOGIN: Final = (
+    "Copilot takes no token of this login. Run `passenger-trio login`, and see that the account has Copilot."
+)
 _OTHER_HOST: Final = (
     "Copilot serves this account on another host. If `api_base_url` is set under [copilot] in config.toml, take it "
     "out; if it is not, the account's plan has changed: run `passenger-trio login`."

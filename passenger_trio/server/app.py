@@ -25,6 +25,10 @@ FAREWELL: Final = 5.0
 """Seconds that the end of an answer may take when nobody wants it any more."""
 
 
+LONGEST_WORD: Final = 200
+"""Characters of a client's own that the log tells at most."""
+
+
 class _Connection(TrioASGIHTTPConnection):
     """Runs a request inside its own exit stack, from before the handler to after the last byte of the answer.
 
@@ -66,9 +70,9 @@ def _log(request: PassengerRequest, status: int, *, complete: bool, seconds: flo
     if not logger.isEnabledFor(level):
         return
     record = request.record
-    words = [request.method, request.path, str(status or "-"), f"{seconds:.3f}s"]
+    words = [request.method, _in_a_line(request.path), str(status or "-"), f"{seconds:.3f}s"]
     if record.model:
-        words.append(f"model={record.model}")
+        words.append(f"model={_in_a_line(record.model)}")
     if record.usage is not None:
         words.append(f"in={record.usage.prompt_tokens} out={record.usage.completion_tokens}")
     if not complete:
@@ -78,6 +82,12 @@ def _log(request: PassengerRequest, status: int, *, complete: bool, seconds: flo
     if record.error:
         words.append(f"error={record.error!r}")
     logger.log(level, "%s", " ".join(words))
+
+
+def _in_a_line(text: str) -> str:
+    """``text``, which a client may have written, as one short word of a line of the log."""
+    text = text if len(text) <= LONGEST_WORD else f"{text[:LONGEST_WORD]}..."
+    return text if text.isprintable() and " " not in text else repr(text)
 
 
 class PassengerApp(QuartTrio):

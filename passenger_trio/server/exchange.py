@@ -16,6 +16,7 @@ from passenger_trio.server.relay import Back, Front, Record, Translated, relay
 from passenger_trio.translate.backs import (
     abilities,
     chat as chat_back,
+    embeddings as embeddings_back,
     messages as messages_back,
     responses as responses_back,
     whole as whole_back,
@@ -154,7 +155,9 @@ class Exchange:
             record.upstream_id = error.headers.get("x-github-request-id", "")
             if names.refuses_model(error):
                 if not listed:
-                    raise self.catalogue.names.unknown(model.id, said=error.message) from error
+                    raise self.catalogue.names.unknown(
+                        model.id, said=error.message, embeddings=path == embeddings_back.PATH
+                    ) from error
                 if not model.is_enabled:
                     raise names.disabled(model) from error
             raise

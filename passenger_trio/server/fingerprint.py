@@ -72,35 +72,42 @@ def made(fragments: Sequence[ToolCall]) -> Made:
 
 
 class Walk:
-    """A walk through a conversation with ``model``: what the user has said last, and what has been called since."""
+    """A walk through a conversation with ``model``: what the user has said, and what has been called since.
+
+    All that the user has said counts: "continue" is said in many conversations, and a call of ``ls`` follows in each.
+    """
 
     def __init__(self, model: str) -> None:
-        self._model = model
-        self._content = envelope.NULL
-        self._said: list[str] | None = None
+        self._said = hashlib.sha256(model.encode())
+        self._pending: list[msgspec.Raw] = []
         self._times: Counter[tuple[Made, ...]] = Counter()
 
     def go(self, message: Message, calls: Sequence[Made]) -> None:
         """Go past ``message``, which makes ``calls``."""
         if message.role == "user":
-            self._content = message.content
-            self._said = None
+            self._pending.append(message.content)
             self._times.clear()
         if calls:
             self._times.update({tuple(calls), tuple(calls[:1])})
 
     def fingerprint(self, calls: Sequence[Made]) -> bytes:
         """That of an answer which makes ``calls`` at this place; the same calls again are another answer's."""
-        if self._said is None:
-            self._said = _pieces(self._content)
-        return hashlib.sha256(_encode([self._model, self._said, calls, self._times[tuple(calls)]])).digest()
+        for content in self._pending:
+            self._said.update(_encode(_pieces(content)))
+        self._pending.clear()
+        found = self._said.copy()
+        found.update(_encode([calls, self._times[tuple(calls)]]))
+        return found.digest()
 
 
 def _text(arguments: msgspec.Raw) -> str:
     if arguments == envelope.NULL:
         return ""
     data = bytes(arguments)
-    return _decode_text(data) if data.startswith(b'"') else data.decode()
+    try:
+        return _decode_text(data) if data.startswith(b'"') else data.decode()
+    except envelope.UNREADABLE:
+        return data.decode(errors="replace")  # whoever reads it next will say what is wrong with it
 
 
 def _canonical(arguments: str) -> str:
@@ -113,7 +120,10 @@ def _canonical(arguments: str) -> str:
 
 def _pieces(content: msgspec.Raw) -> list[str]:
     """What a content says: its texts, however they are wrapped and marked, and other parts as they are."""
-    value: str | list[msgspec.Raw] | None = _decode_content(content)
+    try:
+        value: str | list[msgspec.Raw] | None = _decode_content(content)
+    except envelope.UNREADABLE:
+        return [bytes(content).decode(errors="replace")]
     return [_piece(part) for part in value] if isinstance(value, list) else [value or ""]
 
 
@@ -122,7 +132,7 @@ def _piece(part: msgspec.Raw) -> str:
         text = _decode_part(part).text
     except envelope.UNREADABLE:
         text = None
-    return _canonical(bytes(part).decode()) if text is None else text
+    return _canonical(bytes(part).decode(errors="replace")) if text is None else text
 
 
 def _number(text: str) -> float:

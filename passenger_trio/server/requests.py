@@ -3,12 +3,15 @@
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from quart import Response, request
 from quart_trio.wrappers import TrioRequest
 
 from passenger_trio.server.relay import Front, Record
+
+LONGEST_HEADER: Final = 4000
+"""Bytes of a header's value; clients read about 8 to 64 kB of headers in all."""
 
 
 class PassengerRequest(TrioRequest):
@@ -57,6 +60,9 @@ def stream_response(body: AsyncGenerator[bytes], front: Front, *, dropped: Seque
 
 def _name_dropped(answer: Response, dropped: Sequence[str]) -> Response:
     if dropped:
-        # the names are the client's own: only what a header can hold
-        answer.headers["X-Passenger-Dropped"] = ", ".join(re.sub(r"[^!-+\--~]", "?", name) for name in dropped)
+        # the names are the client's own: only what a header can hold, and no more than any client reads
+        names = ", ".join(re.sub(r"[^!-+\--~]", "?", name) for name in dropped)
+        if len(names) > LONGEST_HEADER:
+            names = f"{names[:LONGEST_HEADER].rpartition(', ')[0]}, ..."
+        answer.headers["X-Passenger-Dropped"] = names
     return answer

@@ -66,5 +66,6 @@ def ollama_tag(model: Model) -> Tag:
 
 
 def ollama_tags(models: Sequence[Model]) -> bytes:
-    """``GET /api/tags``, without the models that are switched off: Ollama has no word for that."""
-    return envelope.encode(Tags(models=[ollama_tag(model) for model in models if not model.is_disabled]))
+    """``GET /api/tags``, without the models that are switched off or on no endpoint: Ollama has no word for that."""
+    usable = [model for model in models if model.endpoints and not model.is_disabled]
+    return envelope.encode(Tags(models=[ollama_tag(model) for model in usable]))

@@ -10,9 +10,17 @@ import trio.testing
 from fakes import FakeCopilot, FakeFetch, FakeTokens, Script, answer
 
 from passenger_trio.config import Copilot
-from passenger_trio.copilot.catalogue import ASK_AGAIN_AFTER, FRESH_FOR, PATIENCE, RETRY_AFTER, Catalogue, parse
+from passenger_trio.copilot.catalogue import (
+    FRESH_FOR,
+    LOAD_LIMIT,
+    LOOK_AGAIN_AFTER,
+    PATIENCE,
+    RETRY_AFTER,
+    Catalogue,
+    parse,
+)
 from passenger_trio.copilot.client import Answer, CopilotClient
-from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused
+from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused, UpstreamTimeout
 from passenger_trio.wire.models import Model
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "copilot"
@@ -233,8 +241,22 @@ async def test_nobody_waits_long_for_a_new_list(nursery: trio.Nursery, autojump_
         await nursery.start(catalogue.keep_fresh)
         assert await catalogue.find("b") is None
         assert trio.current_time() == PATIENCE
-        await trio.sleep(500)
-        assert await catalogue.find("b") is not None
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_list_that_does_not_come_keeps_nobody_waiting(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    copilot = FakeCopilot(*[Script(200, [900.0, listing("a")])] * 3)
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        with pytest.raises(UpstreamTimeout, match="slow in coming"):
+            await catalogue.find("a")
+        assert trio.current_time() == PATIENCE
+        await trio.sleep(LOAD_LIMIT)
+        with pytest.raises(UpstreamTimeout, match="within 30 seconds"):
+            await catalogue.models()
         nursery.cancel_scope.cancel()
 
 
@@ -245,7 +267,7 @@ async def test_a_model_that_was_switched_on_meanwhile_is_seen_when_it_is_asked_f
     catalogue, http = catalogue_of(copilot)
     async with http:
         await nursery.start(catalogue.keep_fresh)
-        for after, disabled in ((0, True), (ASK_AGAIN_AFTER / 2, True), (ASK_AGAIN_AFTER / 2, False), (0, False)):
+        for after, disabled in ((0, True), (LOOK_AGAIN_AFTER / 2, True), (LOOK_AGAIN_AFTER / 2, False), (0, False)):
             await trio.sleep(after)
             model = await catalogue.find("claude-opus-4-6")
             assert model is not None

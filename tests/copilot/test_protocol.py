@@ -347,7 +347,7 @@ def test_another_refusal_is_told_by_its_status(
 
 
 TOKEN_TROUBLE = {"err_401_token_expired.txt", "err_401_token_expired_short.txt", "err_421_misdirected.txt"}
-MODEL_TROUBLE = {"err_400_model_not_supported.json", "err_400_unsupported_api_for_model_2026.json"}
+MODEL_TROUBLE = {"err_400_model_not_supported.json"}
 
 
 @pytest.mark.parametrize("name", recorded("err_"))

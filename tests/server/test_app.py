@@ -231,3 +231,26 @@ async def test_no_prompt_and_no_answer_is_in_the_log(house: House, caplog: pytes
         await over(house, caplog, path)
 
     assert "private" not in caplog.text
+
+
+async def test_a_client_writes_no_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="passenger_trio.server")
+    async with open_house(Simulator(), tmp_path) as house:
+        body = {"model": "x\n2026-01-01 INFO forged", "messages": [{"role": "user", "content": "Hi"}]}
+        await house.http.post("/v1/chat/completions", json=body)
+        await house.http.get("/v1/models/" + "y" * 5000)
+
+    lines = [record.getMessage() for record in caplog.records]
+    assert not any("\n" in line for line in lines)
+    assert any("model='x\\n2026-01-01 INFO forged'" in line for line in lines)
+    assert not any(" /v1/models/" + "y" * 300 in line for line in lines)
+
+
+async def test_the_names_of_what_is_left_out_fit_into_any_clients_headers(tmp_path: Path) -> None:
+    async with open_house(Simulator(), tmp_path) as house:
+        body = {"model": "claude-opus-4.7", "messages": [{"role": "user", "content": "Hi"}]}
+        answer = await house.http.post("/v1/chat/completions", json=body | {f"odd_{at}": 1 for at in range(3000)})
+
+    assert answer.status_code == 200
+    assert len(answer.headers["x-passenger-dropped"]) < 4100
+    assert answer.headers["x-passenger-dropped"].endswith(", ...")

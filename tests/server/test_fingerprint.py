@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from passenger_trio.server.fingerprint import Message, ToolCall, Walk, made
+from passenger_trio.server.fingerprint import Function, Message, ToolCall, Walk, made
 
 TEXTS = st.text(max_size=6)
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -123,7 +123,25 @@ def test_the_same_calls_again_are_another_answer_until_the_user_speaks() -> None
     second = fingerprint("Wait", call(), before=(said, result))
     assert second != first
     assert fingerprint("Wait", call(), before=(said, result, said, result)) not in {first, second}
-    assert fingerprint("Wait", call(), before=(said, result, message("user", "Wait"))) == first
+    spoken = fingerprint("Wait", call(), before=(said, result, message("user", "Go on")))
+    assert fingerprint("Wait", call(), before=(said, result, said, message("user", "Go on"))) == spoken != first
+
+
+def test_all_that_the_user_has_said_counts() -> None:
+    other = (message("user", "About something else"), message("assistant", "Well"), message("user", "continue"))
+
+    assert fingerprint("Hi", call(), before=other) != fingerprint("Hello", call(), before=other)
+
+
+@pytest.mark.parametrize(
+    "content", [b'"\xff"', b'[{"type":"text","text":"\xff"}]', b'[{"type":"odd","odd":"\xff"}]', b"7"]
+)
+def test_what_cannot_be_read_is_no_reason_to_fail(content: bytes) -> None:
+    walk = Walk("m")
+
+    walk.go(Message("user", msgspec.Raw(content)), [])
+
+    assert walk.fingerprint([made([ToolCall(function=Function("f", msgspec.Raw(b'"\xff"')))])])
 
 
 def test_the_first_of_several_calls_counts_like_the_same_call_alone() -> None:
