@@ -4,6 +4,7 @@ What is said is a list of ``(who, what, ...)``: texts, pictures, calls and resul
 its number, for some endpoints write ids of their own; what is empty says nothing.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -164,7 +165,7 @@ def _parts(parts: list[dict[str, Any]], text: str) -> list[tuple[Any, ...]]:
 
 
 def said_on_messages(body: dict[str, Any]) -> Said:
-    """What a request to ``/v1/messages`` says; the system's words, which stand apart there, come first."""
+    """What a request to ``/v1/messages`` says, the system's words, which stand apart there, before all else."""
     said: Said = [("system", *item) for item in _blocks(body.get("system", []))]
     calls = _Calls()
     for turn in body["messages"]:
@@ -207,8 +208,9 @@ def for_responses(said: Said) -> Said:
 
 
 def for_messages(said: Said) -> Said:
-    """The system's words first; nothing of white space alone; in each of the user's turns the results first; and a
-    word of the user's at the end where it would be the assistant's.
+    """The same in the same order: the system's words are its own before anyone else has spoken, and the user's
+    afterwards. But nothing of white space alone; in each of the user's turns the results first; and a word of the
+    user's at the end where it would be the assistant's.
     """
     spoken: Said = []
     for who, *rest in for_chat(said):
@@ -217,11 +219,10 @@ def for_messages(said: Said) -> Said:
             spoken.append((who, "result", number, tuple(item for item in items if _is_said(item))))
         elif _is_said(tuple(rest)):
             spoken.append((who, *rest))
-    system = [entry for entry in spoken if entry[0] == "system"]
+    system = list(itertools.takewhile(lambda entry: entry[0] == "system", spoken))
     turns: list[Said] = [[]]
-    for entry in spoken:
-        if entry[0] == "system":
-            continue
+    for who, *rest in spoken[len(system) :]:
+        entry = ("user" if who == "system" else who, *rest)
         if turns[-1] and (entry[0] == "assistant") != (turns[-1][-1][0] == "assistant"):
             turns.append([])
         turns[-1].append(entry)

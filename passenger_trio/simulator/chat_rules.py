@@ -16,6 +16,7 @@ from passenger_trio.simulator.schema_merge import is_object
 
 _MOST_TOOLS: Final = 128
 _TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_TAKES_NO_SAMPLING: Final = re.compile("gpt-5|o[0-9]")
 _NOT_HERE: Final = frozenset({"file", "input_audio", "document"})
 
 
@@ -28,6 +29,10 @@ def check_chat(conversation: Conversation, model: Model) -> None:
     if conversation.max_completion_tokens is not None:
         raise Refused(invalid_body())
     _check_abilities(conversation, model)
+    if model.id.startswith("o1"):
+        _check_roles(conversation)
+    if _TAKES_NO_SAMPLING.match(model.id):
+        _check_sampling(conversation)
     functions = [tool.function for tool in conversation.tools or ()]
     check_tools([function.name for function in functions])
     if model.family != "gpt":
@@ -68,6 +73,20 @@ def _check_abilities(conversation: Conversation, model: Model) -> None:
         raise Refused(NO_STREAMING)
     if conversation.tools and not supports.tool_calls:
         raise Refused(NO_TOOLS)
+
+
+def _check_sampling(conversation: Conversation) -> None:
+    """GPT-5 and the o-series may refuse a ``temperature`` other than 1 (protocol 6.2); ``top_p`` goes with it."""
+    for name, value in (("temperature", conversation.temperature), ("top_p", conversation.top_p)):
+        if value not in {None, 1}:
+            raise Refused(invalid_body(f"{name} does not support {value} with this model"))
+
+
+def _check_roles(conversation: Conversation) -> None:
+    """The official client makes ``system`` a user's message for the o1 family (protocol 6.1)."""
+    for at, message in enumerate(conversation.messages):
+        if message.role in {"system", "developer"}:
+            raise Refused(invalid_body(f"messages[{at}].role does not support {message.role!r} with this model"))
 
 
 def _check_parameters(functions: list[Function]) -> None:

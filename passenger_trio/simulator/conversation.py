@@ -90,7 +90,7 @@ _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Conversation(msgspec.Struct):
-    """A chat request. Fields that are not named here change nothing: ``n``, ``stream_options``, ``temperature``...
+    """A chat request. Fields that are not named here change nothing: ``n``, ``stream_options``, ``seed``...
 
     Those at the end are looked at by ``chat_rules`` alone.
     """
@@ -107,6 +107,8 @@ class Conversation(msgspec.Struct):
     max_completion_tokens: _Positive | None = None
     reasoning_effort: str | None = None
     thinking_budget: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
     service_tier: Any = msgspec.UNSET
     prompt_cache_key: Any = msgspec.UNSET
     store: Any = msgspec.UNSET

@@ -4,11 +4,11 @@ The shapes are OpenAI's (platform documentation, "Chat"); what Copilot adds or l
 ``translate/backs/chat.py``. Everything here is a view: read with it, carry the bytes.
 """
 
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
-from passenger_trio.wire.envelope import Envelope, is_absent
+from passenger_trio.wire.envelope import NULL, Envelope, is_absent
 
 Text = str | None
 
@@ -32,8 +32,8 @@ class ToolCall(msgspec.Struct):
 class Delta(msgspec.Struct):
     """A streamed piece of a message, or with ``finish_reason`` beside it nothing at all.
 
-    ``reasoning_content`` is the hub's name for reasoning; ``reasoning_text`` (Gemini, Claude) and ``cot_summary``
-    (Azure's o-series and GPT-5) are Copilot's.
+    ``reasoning_content`` is the hub's name for reasoning; ``reasoning_text`` (Gemini, Claude), ``cot_summary`` (Azure's
+    o-series and GPT-5) and ``thinking`` (in Anthropic's way, with a ``signature``) are Copilot's.
     """
 
     role: Text = None
@@ -44,6 +44,8 @@ class Delta(msgspec.Struct):
     reasoning_text: Text = None
     reasoning_opaque: Text = None
     cot_summary: Text = None
+    thinking: Text = None
+    signature: Text = None
     padding: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -55,23 +57,46 @@ class ChunkChoice(msgspec.Struct):
     finish_reason: Text = None
 
 
+if TYPE_CHECKING:
+    Count = int
+else:
+    Count = int | float | None
+    """What a number of tokens may be on the wire. As soon as it has been read it is a whole number."""
+
+
 class PromptDetails(msgspec.Struct):
     """Part of :class:`Usage`."""
 
-    cached_tokens: int | None = None
+    cached_tokens: Count | None = None
+
+    def __post_init__(self) -> None:
+        """Leave no fraction."""
+        if self.cached_tokens is not None:
+            self.cached_tokens = int(self.cached_tokens)
 
 
 class Usage(msgspec.Struct):
-    """Tokens. Gemini counts reasoning into ``total_tokens`` alone (recorded)."""
+    """Tokens. Gemini counts reasoning into ``total_tokens`` alone (recorded). No answer fails for its count: a number
+    that is null counts as none.
+    """
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    total_tokens: Count = 0
     prompt_tokens_details: PromptDetails | None = None
+
+    def __post_init__(self) -> None:
+        """Leave neither a fraction nor a null."""
+        self.prompt_tokens = int(self.prompt_tokens or 0)
+        self.completion_tokens = int(self.completion_tokens or 0)
+        self.total_tokens = int(self.total_tokens or 0)
 
 
 class Chunk(msgspec.Struct):
-    """A ``chat.completion.chunk``. ``choices`` is null on Copilot's side notes, empty on its prompt-filter event."""
+    """A ``chat.completion.chunk``. ``choices`` is null on Copilot's side notes, empty on its prompt-filter event.
+
+    An error has ``error``, or is one itself, with a ``message``.
+    """
 
     id: Text = None
     object: Text | msgspec.UnsetType = msgspec.UNSET
@@ -80,6 +105,7 @@ class Chunk(msgspec.Struct):
     choices: list[ChunkChoice] | None = None
     usage: Usage | None = None
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    message: msgspec.Raw = NULL
 
 
 class HubChunk(NamedTuple):
@@ -87,7 +113,8 @@ class HubChunk(NamedTuple):
 
     Clean means: ``object``, ``id``, ``created``, ``model`` and each choice's ``index`` are there; the first delta of a
     choice, and no other, has its role; every tool call has its own ``index``, and ``id``, ``type`` and ``name`` in its
-    first fragment; ``usage`` comes once, in a last chunk whose ``choices`` are empty.
+    first fragment; a choice finishes once, after all that it says; ``usage`` comes once, in a last chunk whose
+    ``choices`` are empty.
     """
 
     data: bytes

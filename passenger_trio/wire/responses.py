@@ -95,7 +95,7 @@ class Response(msgspec.Struct):
 
 
 class Event(msgspec.Struct):
-    """An event of a stream: the fields of all the types that are read."""
+    """An event of a stream: the fields of all the types that are read, and an error's ``message``."""
 
     type: Text = None
     output_index: int = 0
@@ -109,6 +109,7 @@ class Event(msgspec.Struct):
     item: msgspec.Raw = envelope.NULL
     response: Response | None = None
     error: msgspec.Raw = envelope.NULL
+    message: msgspec.Raw = envelope.NULL
     copilot_usage: msgspec.Raw = envelope.NULL
 
 

@@ -69,6 +69,15 @@ def effort(word: str, *, responses: str, messages: str) -> Case:
     )
 
 
+def budgeted(word: str, tokens: int) -> Case:
+    """An effort for a model that thinks by a budget, of so many tokens where the answer may have 16000."""
+    return Case(
+        {"reasoning_effort": word, "max_tokens": 16_000},
+        heard={"text": '"Hi"'},
+        sent={"any": {"thinking_budget": tokens, "reasoning_effort": ABSENT}},
+    )
+
+
 def limit(name: str, asked: int, *, heard: dict[str, Any] | None = None, **got: int) -> Case:
     """``got`` is what reaches a column where it is not what was asked for; the difference is told."""
     return Case(
@@ -213,9 +222,31 @@ FAMILY_FIELDS: dict[tuple[str, str], Case] = {
     ("gpt-4o", "reasoning_effort"): Case(
         {"reasoning_effort": "medium"}, reached={"effort": None}, dropped={"any": "reasoning_effort"}
     ),
-    ("claude", "reasoning_effort"): Case(
-        {"reasoning_effort": "medium"}, reached={"effort": None}, dropped={"any": "reasoning_effort"}
+    ("claude", "reasoning_effort"): budgeted("medium", 8000),
+    ("gemini", "reasoning_effort"): budgeted("low", 128 + 3264),
+    ("claude", "reasoning_effort and max_tokens"): Case(
+        {"reasoning_effort": "high", "max_tokens": 4096, "temperature": 0.2},
+        sent={"any": {"thinking_budget": 2048, "reasoning_effort": ABSENT, "temperature": ABSENT}},
+        dropped={"any": "temperature"},
     ),
+    ("claude", "reasoning_effort without room"): Case(
+        {"messages": LONG, "reasoning_effort": "low", "max_tokens": 20},
+        heard=CUT,
+        sent={"any": {"thinking_budget": ABSENT, "reasoning_effort": ABSENT}},
+        dropped={"any": "reasoning_effort"},
+    ),
+    ("claude", "reasoning_effort none"): Case(
+        {"reasoning_effort": "none"}, sent={"any": {"thinking_budget": ABSENT, "reasoning_effort": ABSENT}}
+    ),
+    ("o3-mini", "sampling"): Case(
+        {"temperature": 0.2, "top_p": 1},
+        sent={"any": {"temperature": ABSENT, "top_p": 1}},
+        dropped={"any": "temperature"},
+    ),
+    ("gpt-5-mini", "sampling"): Case(
+        {"temperature": 1, "top_p": 0.5}, sent={"any": {"temperature": 1, "top_p": ABSENT}}, dropped={"any": "top_p"}
+    ),
+    ("gpt-4o", "sampling"): Case({"temperature": 0.2, "top_p": 0.5}, sent={"any": {"temperature": 0.2, "top_p": 0.5}}),
     ("o3-mini", "reasoning_effort"): Case({"reasoning_effort": "high"}, reached={"effort": "high"}),
     ("gpt-5-mini", "reasoning_effort"): Case(
         {"reasoning_effort": "minimal"}, reached={"effort": "low"}, dropped={"any": "reasoning_effort=minimal"}

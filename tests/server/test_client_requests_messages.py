@@ -13,6 +13,7 @@ from server.client_shapes import (
     RESULT,
     USER,
     Case,
+    Column,
     Each,
     check,
     failures,
@@ -66,15 +67,24 @@ CONVERSATIONS: dict[str, Case] = {
         {"messages": [USER, {"role": "system", "content": "Be brief"}, *user("And")]},
         heard={"text": 'And"'},
         reached={
-            "system": ["Be brief"],
-            "said": [("user", ["Hi", "And"])],
+            "system": Each(chat=["Be brief"], responses=["Be brief"], messages=[]),
+            "said": Each(
+                chat=[("user", ["Hi", "And"])],
+                responses=[("user", ["Hi", "And"])],
+                messages=[("user", ["Hi", "Be brief", "And"])],  # in its place, so that the beginning stays as it was
+            ),
             "roles": Each(chat=["user", "system", "user"], responses=["user", "system", "user"], messages=["user"]),
         },
     ),
     "system last": Case(
         {"messages": [USER, {"role": "system", "content": "Be brief"}]},
-        heard={"text": '"Hi"'},
-        reached={"system": ["Be brief"], "said": [("user", ["Hi"])]},
+        heard={"text": Each(chat='"Hi"', responses='"Hi"', messages="Be brief")},
+        reached={
+            "system": Each(chat=["Be brief"], responses=["Be brief"], messages=[]),
+            "said": Each(
+                chat=[("user", ["Hi"])], responses=[("user", ["Hi"])], messages=[("user", ["Hi", "Be brief"])]
+            ),
+        },
     ),
     "several systems": Case(
         {"messages": [*({"role": "system", "content": word} for word in ("One", "Two")), USER]},
@@ -135,6 +145,16 @@ CONVERSATIONS: dict[str, Case] = {
     ),
     "refusal null": Case(junk(refusal=None), reached=TALK),
     "function_call and audio null": Case(junk(function_call=None, audio=None, tool_calls=None), reached=TALK),
+    "a mark for the prompt cache": Case(
+        {"messages": [{"role": "user", "content": [{**text("Hi")[0], "cache_control": {"type": "ephemeral"}}]}]},
+        heard={"text": '"Hi"'},
+        reached={"said": [("user", ["Hi"])]},
+        dropped={"responses": "messages.content.cache_control"},
+    ),
+    "extra_content in a call": turn(
+        {"content": None, "tool_calls": [{**CALL, "extra_content": {"google": {"thought_signature": "S"}}}]},
+        dropped=Each(responses="messages.tool_calls.extra_content", messages="messages.tool_calls.extra_content"),
+    ),
     "annotations": Case(
         junk(annotations=[]),
         reached=TALK,
@@ -227,6 +247,15 @@ async def test_a_call_that_gemini_has_signed_goes_back_with_its_signature(house:
     signed = turn({"content": None, "reasoning_opaque": "c2lnbmVk"})
 
     await check(house, ALL["gemini-3"], signed)
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+@pytest.mark.parametrize("model", ["o1", "o1-mini"])
+async def test_to_o1_the_system_speaks_as_the_user(house: House, model: str, role: str) -> None:
+    fields = {"messages": [{"role": role, "content": "Be brief"}, USER]}
+    case = Case(fields, heard={"text": '"Hi"'}, reached={"roles": ["user", "user"], "system": []})
+
+    await check(house, Column(model, "/chat/completions", ("chat",)), case)
 
 
 async def test_a_picture_for_a_model_that_cannot_see_is_refused(house: House) -> None:

@@ -138,6 +138,23 @@ TOOLS: dict[str, Case] = {
         sent={"any": dict.fromkeys(("tools", "tool_choice", "parallel_tool_calls"), ABSENT)},
     ),
     "tools empty": Case({"tools": []}, heard={"text": '"Hi"'}, sent={"any": {"tools": ABSENT}}),
+    "tools empty, choice none": Case(
+        {"tools": [], "tool_choice": "none"},
+        heard={"text": '"Hi"'},
+        sent={"any": dict.fromkeys(("tools", "tool_choice"), ABSENT)},
+    ),
+    "tools empty, choice required": Case(
+        {"tools": [], "tool_choice": "required"},
+        heard={"text": '"Hi"'},
+        sent={"any": dict.fromkeys(("tools", "tool_choice"), ABSENT)},
+        dropped={"any": "tool_choice"},
+    ),
+    "defer_loading": Case(
+        {"messages": ASK, "tools": [{**tool(parameters=CITY), "defer_loading": True}]},
+        heard=CALLED,
+        reached={"tools": {"get_weather": CITY}},
+        dropped=Each(responses="tools.defer_loading", messages="tools.defer_loading"),
+    ),
     "one of two": Case(
         {"messages": ASK, "tools": [tool("read_mail", parameters=NO_PARAMETERS), tool(parameters=CITY)]},
         heard=CALLED,

@@ -273,7 +273,9 @@ async def test_a_401_that_a_fresh_token_does_not_mend_is_handed_on(house: House,
     answer = await house.http.post(path, json=ask("[[http:401]]"))
 
     assert answer.status_code == 401
-    assert words(answer).startswith("IDE token expired: unauthorized: token expired. Copilot takes no token of this login.")
+    assert words(answer).startswith(
+        "IDE token expired: unauthorized: token expired. Copilot takes no token of this login."
+    )
     assert house.simulator.counts["chat"] == 2
 
 

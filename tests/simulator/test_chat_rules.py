@@ -30,6 +30,8 @@ OPEN = {"type": "object", "properties": {}}
         ({"reasoning_effort": "low"}, "invalid_request_body"),
         ({"model": "o4-mini", "reasoning_effort": "xhigh"}, "invalid_request_body"),
         ({"thinking_budget": 2000}, "invalid_request_body"),
+        ({"model": "gpt-5-mini", "temperature": 0.2}, "invalid_request_body"),
+        ({"model": "o3-mini", "top_p": 0.9}, "invalid_request_body"),
         ({"model": "gemini-2.5-pro", "thinking_budget": 5}, "invalid_request_body"),
         ({"tools": [tool(f"t{n}") for n in range(129)]}, "invalid_request_body"),
         ({"tools": [tool("a b")]}, "invalid_request_body"),
@@ -57,6 +59,7 @@ async def test_what_copilot_refuses_is_refused(line, fields, code):
     "fields",
     [
         {"max_tokens": 4096},
+        {"model": "gpt-5-mini", "temperature": 1, "top_p": 1.0},
         {"store": None},
         {"model": "o3-mini", "reasoning_effort": "high"},
         {"tools": [tool(f"t{n}") for n in range(128)]},
@@ -79,6 +82,21 @@ async def test_a_simulator_that_is_not_strict_takes_more(line):
         answer = await line.ask("hello", service_tier="auto", max_completion_tokens=500, reasoning_effort="low")
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "model, role, status",
+    [
+        *[("o1", "system", 400), ("o1-mini", "developer", 400), ("o1", "user", 200)],
+        *[("o3-mini", "system", 200), ("gpt-4o", "developer", 200)],
+    ],
+)
+async def test_the_o1_family_hears_no_system(line, model, role, status):
+    messages = [{"role": role, "content": "be brief"}, {"role": "user", "content": "hi"}]
+    with trio.fail_after(10):
+        answer = await line.ask("", model=model, messages=messages)
+
+    assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize("opaque, status", [(None, 400), ("c2lnbmF0dXJl", 200)])
@@ -113,6 +131,14 @@ async def test_an_effort_makes_gemini_think(line):
         answer = await line.ask("why", model="gemini-3-pro-preview", reasoning_effort="low")
 
     assert "reasoning_text" in answer.json()["choices"][0]["message"]
+
+
+async def test_a_budget_makes_claude_and_gemini_think(line):
+    for model in ("claude-sonnet-4.5", "gemini-2.5-pro"):
+        with trio.fail_after(10):
+            answer = await line.ask("why", model=model, thinking_budget=2000)
+
+        assert "reasoning_text" in answer.json()["choices"][0]["message"], model
 
 
 async def test_a_prompt_that_is_too_long_is_told_so(line, sample):

@@ -84,6 +84,8 @@ def streams(draw: st.DrawFn) -> Said:
     if chunks and draw(st.booleans()):  # Gemini: the last delta comes with the finish
         last["delta"] = chunks.pop()["delta"]
     chunks.append(last)
+    if said.calls and draw(st.booleans()):
+        draw(split(chunks))
     if draw(st.booleans()):
         chunks[0]["delta"]["role"] = "assistant"
     zero = draw(st.sampled_from([None, "null", "zero"]))
@@ -109,6 +111,16 @@ def streams(draw: st.DrawFn) -> Said:
         said.usage = (0, 0)
     said.data = draw(frames(events))
     return said
+
+
+@st.composite
+def split(draw: st.DrawFn, chunks: list[dict[str, Any]]) -> None:
+    """Claude: the calls are a choice of their own, and the text before them has a finish as well."""
+    first = next(at for at, chunk in enumerate(chunks) if "tool_calls" in chunk["delta"])
+    chunks.insert(first, {"delta": {"content": None}, "index": 0, "finish_reason": "tool_calls"})
+    number = draw(st.sampled_from([0, 1]))
+    for chunk in chunks[first + 1 :]:
+        chunk["index"] = number
 
 
 @st.composite

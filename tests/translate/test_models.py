@@ -64,7 +64,9 @@ def test_a_model_without_a_vendor_belongs_to_copilot() -> None:
 def test_ollama_clients_find_what_they_insist_on(recorded: list[Model]) -> None:
     tags = json.loads(models.ollama_tags(recorded))["models"]
 
-    assert [tag["name"] for tag in tags] == [f"{model.id}:latest" for model in recorded if model.endpoints and not model.is_disabled]
+    assert [tag["name"] for tag in tags] == [
+        f"{model.id}:latest" for model in recorded if model.endpoints and not model.is_disabled
+    ]
     for tag in tags:
         assert tag["model"] == tag["name"]
         assert re.fullmatch(r"[0-9a-f]{64}", tag["digest"])

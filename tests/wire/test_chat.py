@@ -57,6 +57,19 @@ def test_a_view_does_not_mind_what_it_does_not_know() -> None:
     assert chunk.usage == chat.Usage()
 
 
+def test_a_count_is_a_whole_number_whatever_it_was() -> None:
+    usage = chat.decode_chunk(
+        b'{"usage":{"prompt_tokens":null,"completion_tokens":2.0,"total_tokens":9.7,'
+        b'"prompt_tokens_details":{"cached_tokens":3.0}}}'
+    ).usage
+
+    assert usage == chat.Usage(0, 2, 9, chat.PromptDetails(3))
+    assert [type(number) for number in (usage.completion_tokens, usage.total_tokens)] == [int, int]
+    assert chat.decode_chunk(b'{"usage":{"prompt_tokens_details":{"cached_tokens":null}}}').usage == chat.Usage(
+        prompt_tokens_details=chat.PromptDetails()
+    )
+
+
 @pytest.mark.parametrize("data", [b"[]", b'{"choices":{}}', b'{"choices":[{"delta":{"content":1}}]}'])
 def test_a_view_minds_what_it_knows(data: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):

@@ -13,7 +13,7 @@ import msgspec
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.translate.backs import chat_calls
 from passenger_trio.translate.backs.chat_request import DROPPED_FIELDS, REFUSED_FIELDS, request
-from passenger_trio.translate.backs.hub_stream import HubStream
+from passenger_trio.translate.backs.hub_stream import HubStream, is_text
 from passenger_trio.wire import chat, envelope, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply
 from passenger_trio.wire.envelope import Envelope
@@ -21,7 +21,7 @@ from passenger_trio.wire.envelope import Envelope
 __all__ = ["DROPPED_FIELDS", "PATH", "REFUSED_FIELDS", "Stream", "broke", "reply", "request"]
 
 _OBJECT_MEMBER: Final = b'"object":"chat.completion.chunk",'
-
+_HEAD: Final = ("object", "id", "created", "model")
 
 PATH: Final = "/chat/completions"
 
@@ -39,6 +39,10 @@ def broke(error: msgspec.Raw) -> UpstreamBroke:
 class Stream(HubStream):
     """Copilot's chat stream, event by event, as clean hub chunks (see :class:`~passenger_trio.wire.chat.HubChunk`).
 
+    Claude may put its text into one choice and its calls into another, each with a finish of its own (protocol, "Claude
+    split choices"). So where one answer was asked for, every choice is part of it, and how an answer ends is kept until
+    upstream has nothing more to say: only then is it known that no call follows.
+
     Every method may raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
     """
 
@@ -46,17 +50,15 @@ class Stream(HubStream):
         super().__init__(model, created=created, new_id=new_id, choices=choices)
         self._usage: msgspec.Raw | None = None
         self._choices: dict[int, chat_calls.ChoiceState] = {}
+        self._beside_finish: dict[str, object] = {}
 
     @property
     def finished(self) -> bool:
-        """Whether every choice asked for has its finish reason: nothing of the answer can be missing any more."""
-        return len(self._choices) >= self._choices_asked and self._none_open()
-
-    def _none_open(self) -> bool:
-        return all(state.finished for state in self._choices.values())
+        """Whether every choice asked for is finished: nothing of the answer can be missing any more."""
+        return len(self._choices) >= self._choices_asked and all(state.finished for state in self._choices.values())
 
     def event(self, event: sse.Event) -> list[HubChunk]:
-        """The chunks this event amounts to: none for side notes, one as a rule, two where one must be split."""
+        """The chunks this event amounts to: none for side notes, one as a rule, more for split choices."""
         name, data = event
         if self.done or not data:
             return []  # nothing counts after [DONE], wherever a read happened to be cut
@@ -75,7 +77,7 @@ class Stream(HubStream):
             raise UpstreamBroke(f"Copilot sent an event that is no chat completion chunk: {error}") from None
         if isinstance(view.error, msgspec.Raw) and view.error != envelope.NULL:
             raise broke(view.error)
-        if name == b"error":
+        if name == b"error" or (view.choices is None and is_text(view.message)):
             raise broke(msgspec.Raw(data))
         if view.usage is not None:
             self._usage = envelope.decode(data)["usage"]
@@ -91,18 +93,24 @@ class Stream(HubStream):
         return [HubChunk(clean, chat.decode_chunk(clean)) for clean in self._clean(data, view, view.choices)]
 
     def end(self) -> list[HubChunk]:
-        """The last chunk, that of usage, once upstream has nothing more to say.
+        """How the answer ends, and the chunk of usage, once upstream has nothing more to say.
 
         Raises when the answer is not whole: without a finish reason nobody knows what is missing, ``[DONE]`` or not.
         """
         if not self._choices:
             raise UpstreamBroke("Copilot ended the stream without an answer.")
-        if not self._none_open():
+        states = list(self._choices.items())
+        if any(state.finish is None for _, state in states):
             raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no finish_reason).")
-        if not self.done and not self.finished:  # with [DONE] it is Copilot that gives fewer choices
-            got, asked = len(self._choices), self._choices_asked
-            raise UpstreamBroke(f"Copilot ended the stream after {got} of {asked} choices.")
-        return self._last(self._usage)
+        if not self.done and not self.finished:  # with [DONE] it is Copilot that gives less
+            got, asked = len(states), self._choices_asked
+            if got < asked:
+                raise UpstreamBroke(f"Copilot ended the stream after {got} of {asked} choices.")
+            raise UpstreamBroke("Copilot ended the stream before all parts of the answer were finished.")
+        lacking = [choice for index, state in states for choice in chat_calls.lacking(state, index)]
+        chunks = [self._chunk(lacking)] if lacking else []
+        endings = [chat_calls.ending(state, index) for index, state in states]
+        return [*chunks, self._chunk(endings, **self._beside_finish), *self._last(self._usage)]
 
     def _is_plain(self, view: chat.Chunk) -> bool:
         """Whether nothing but a missing ``object`` sets this event apart from OpenAI's: nearly all of them."""
@@ -110,16 +118,23 @@ class Stream(HubStream):
             return False
         if view.object is not msgspec.UNSET and view.object != chat.CHUNK_OBJECT:
             return False
-        for choice in view.choices or ():
+        choices = view.choices or ()
+        if len(choices) > self._choices_asked:
+            return False
+        for choice in choices:
             delta = choice.delta
+            state = None if choice.index is None else self._choices.get(choice.index)
             if (
-                choice.index not in self._choices
+                state is None
+                or choice.index not in state.open
                 or choice.finish_reason is not None
                 or delta is None
                 or delta.role is not None
                 or delta.tool_calls
                 or delta.reasoning_text
                 or delta.cot_summary
+                or delta.thinking
+                or delta.signature
                 or delta.padding is not msgspec.UNSET
             ):
                 return False
@@ -134,23 +149,29 @@ class Stream(HubStream):
         self._model = view.model or self._model
         body["created"] = envelope.raw(self._created)
         body["model"] = envelope.raw(self._model)
-        first: list[Envelope] = []
-        last: list[Envelope] = []
+        said: list[Envelope] = []
+        finishes = False
         for position, (choice, choice_view) in enumerate(
             zip(envelope.decode_list(body["choices"]), views, strict=True)
         ):
-            index = choice_view.index if choice_view.index is not None else position
+            number = choice_view.index if choice_view.index is not None else position
+            index = number if self._choices_asked > 1 else 0
             state = self._choices.get(index)
             if state is None:
                 state = self._choices[index] = chat_calls.ChoiceState(self._new_id)
-            deltas = chat_calls.clean_choice(state, index, choice, choice_view)
-            first.append(deltas[0])
-            last.extend(deltas[1:])
-        # what belongs to the end of the answer (copilot_usage and the like) stays with its last chunk
-        if not last:
-            return [envelope.encode({**body, "choices": first})]
-        early = {key: body[key] for key in ("object", "id", "created", "model")}
-        return [envelope.encode({**early, "choices": first}), envelope.encode({**body, "choices": last})]
+            finishes = finishes or choice_view.finish_reason is not None
+            said += chat_calls.clean_choice(state, index, choice, choice_view, number)
+        head = {key: body[key] for key in _HEAD}
+        if finishes:  # what belongs to the end of the answer (copilot_usage and the like) stays with its last chunk
+            self._beside_finish.update({key: value for key, value in body.items() if key not in {*_HEAD, "choices"}})
+            body = head
+        if not said:
+            return []
+        *early, last = [said] if self._choices_asked > 1 else [[choice] for choice in said]
+        return [
+            *(envelope.encode({**head, "choices": choices}) for choices in early),
+            envelope.encode({**body, "choices": last}),
+        ]
 
 
 def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply:

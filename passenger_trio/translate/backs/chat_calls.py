@@ -3,7 +3,7 @@
 Facts (protocol, recorded unless said otherwise): GPT numbers parallel calls 0, 1, ...; Claude may use index 0 for all
 of them, a new ``id`` being a new call, leaves ``arguments`` out of the first fragment and gives none at all for a call
 without arguments; Gemini sends a whole call in the chunk that carries the finish reason; some models finish with
-``stop`` although they called. Whole answers of Claude put text and calls into separate choices, and GPT's carry
+``stop`` although they called. Claude's answers may put text and calls into separate choices, and GPT's carry
 ``padding``.
 
 Claude repeats the role on every delta. What is said twice is left out, for the openai package's own accumulator strings
@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.translate.backs.hub_stream import made_call_id
 from passenger_trio.wire import chat, envelope
@@ -23,21 +25,43 @@ _ENDED_WITH_ERROR: Final = "Copilot broke off: the model ended with an error."
 _CUT: Final = frozenset({"length", "content_filter"})
 """Finish reasons after which a call without arguments may be one whose arguments never came."""
 
+_REASONING: Final = {
+    "reasoning_content": ("reasoning_text", "cot_summary", "thinking"),
+    "reasoning_opaque": ("signature",),
+}
+"""The hub's names of reasoning and of what it is sealed with, and Copilot's names of the same."""
+
 
 @dataclass(slots=True)
 class ChoiceState:
-    """What a stream has said of one choice so far; ``ids`` are its tool calls in order."""
+    """What a stream has said of one choice so far; ``ids`` are its tool calls in order.
+
+    ``open`` are upstream's numbers of the choices that this one is made of and that have begun and not finished,
+    ``finish`` is the last finish reason, and ``kept`` what came with it.
+    """
 
     new_id: Callable[[], str]
-    finished: bool = False
     role_sent: bool = False
+    open: set[int] = field(default_factory=set[int])
+    finish: str | None = None
+    kept: Envelope = field(default_factory=dict[str, msgspec.Raw])
     ids: list[str] = field(default_factory=list[str])
-    by_upstream_index: dict[int, int] = field(default_factory=dict[int, int])
+    by_upstream_index: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
     with_arguments: set[int] = field(default_factory=set[int])
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing can be missing. In a split choice a finish that tells of calls may come before them."""
+        return self.finish is not None and not self.open and (bool(self.ids) or self.finish != "tool_calls")
 
-def clean_choice(state: ChoiceState, index: int, choice: Envelope, view: chat.ChunkChoice) -> list[Envelope]:
-    """The choice as one clean one, or as two when it brings calls and the finish at once."""
+
+def clean_choice(
+    state: ChoiceState, index: int, choice: Envelope, view: chat.ChunkChoice, number: int
+) -> list[Envelope]:
+    """What the choice says now, clean; none where it says no more than how it ends, which :func:`ending` tells.
+
+    ``number`` is upstream's, ``index`` the one that clients get.
+    """
     delta = envelope.decode(choice["delta"]) if not envelope.is_absent(choice, "delta") else {}
     seen = view.delta or chat.Delta()
     delta.pop("padding", None)
@@ -45,45 +69,52 @@ def clean_choice(state: ChoiceState, index: int, choice: Envelope, view: chat.Ch
     if not state.role_sent:
         delta = {"role": envelope.raw(seen.role or "assistant"), **delta}
         state.role_sent = True
-    reasoning = seen.reasoning_text or seen.cot_summary
+    reasoning = seen.reasoning_text or seen.cot_summary or seen.thinking
     if reasoning and not seen.reasoning_content:
         delta["reasoning_content"] = envelope.raw(reasoning)
-    calls: list[Envelope] = []
+    if seen.signature and not seen.reasoning_opaque:
+        delta["reasoning_opaque"] = delta["signature"]
     if seen.tool_calls:
-        fragments = envelope.decode_list(delta["tool_calls"])
-        calls = [_clean_fragment(state, *pair) for pair in zip(fragments, seen.tool_calls, strict=True)]
+        fragments = zip(envelope.decode_list(delta["tool_calls"]), seen.tool_calls, strict=True)
+        delta["tool_calls"] = envelope.raw([_clean_fragment(state, *pair, number) for pair in fragments])
+    choice["index"] = envelope.raw(index)
+    choice["delta"] = envelope.raw(delta)
     finish = view.finish_reason
     if finish == "error":
         raise UpstreamBroke(_ENDED_WITH_ERROR)
-    if finish is not None and state.finished:
-        choice["finish_reason"] = envelope.NULL
-        finish = None  # once is enough
-    if finish is not None:
-        state.finished = True
-        if finish not in _CUT:
-            calls += [_fragment(at, "{}") for at in range(len(state.ids)) if at not in state.with_arguments]
-    choice["index"] = envelope.raw(index)
-    if calls:
-        delta["tool_calls"] = envelope.raw(calls)
-    choice["delta"] = envelope.raw(delta)
     if finish is None:
+        if state.finish is None or seen.content or seen.refusal or seen.tool_calls:
+            state.open.add(number)  # side notes may follow the finish (cot_id), and begin nothing
         return [choice]
-    if state.ids and finish == "stop":
-        choice["finish_reason"] = envelope.raw("tool_calls")
-    if not calls:
-        return [choice]
-    return [
-        {"index": choice["index"], "delta": choice["delta"], "finish_reason": envelope.NULL},
-        {**choice, "delta": envelope.raw({})},
-    ]
+    state.open.discard(number)
+    state.finish = finish
+    del choice["finish_reason"]
+    said: list[Envelope] = []
+    if not all(_is_empty(delta, name) for name in delta):
+        said = [{"index": choice["index"], "delta": choice.pop("delta"), "finish_reason": envelope.NULL}]
+        if "logprobs" in choice:
+            said[0]["logprobs"] = choice.pop("logprobs")
+    state.kept.update(choice)
+    return said
 
 
-def _fragment(index: int, arguments: str) -> Envelope:
-    return {"index": envelope.raw(index), "function": envelope.raw({"arguments": arguments})}
+def lacking(state: ChoiceState, index: int) -> list[dict[str, object]]:
+    """What is to be said before the finish: the arguments of calls that came without any, unless they were cut off."""
+    if state.finish in _CUT:
+        return []
+    empty = {"function": {"arguments": "{}"}}
+    calls = [{"index": at, **empty} for at in range(len(state.ids)) if at not in state.with_arguments]
+    return [{"index": index, "delta": {"tool_calls": calls}, "finish_reason": None}] if calls else []
 
 
-def _clean_fragment(state: ChoiceState, fragment: Envelope, view: chat.ToolCall) -> Envelope:
-    at = _place(state, view)
+def ending(state: ChoiceState, index: int) -> dict[str, object]:
+    """The finish, once, after everything else, with what upstream sent beside it."""
+    finish = "tool_calls" if state.ids and state.finish == "stop" else state.finish
+    return {"index": index, "delta": {}, **state.kept, "finish_reason": finish}
+
+
+def _clean_fragment(state: ChoiceState, fragment: Envelope, view: chat.ToolCall, number: int) -> Envelope:
+    at = _place(state, view, number)
     function = envelope.decode(fragment["function"]) if not envelope.is_absent(fragment, "function") else {}
     if at == len(state.ids):
         call_id = view.id or made_call_id(state.new_id)
@@ -94,7 +125,7 @@ def _clean_fragment(state: ChoiceState, fragment: Envelope, view: chat.ToolCall)
         fragment.pop("id", None)
         fragment.pop("type", None)
     if view.index is not None:
-        state.by_upstream_index[view.index] = at
+        state.by_upstream_index[number, view.index] = at
     if envelope.is_absent(function, "arguments"):
         function["arguments"] = envelope.raw("")
     elif view.function is not None and view.function.arguments:
@@ -104,14 +135,14 @@ def _clean_fragment(state: ChoiceState, fragment: Envelope, view: chat.ToolCall)
     return fragment
 
 
-def _place(state: ChoiceState, view: chat.ToolCall) -> int:
-    """Which call a fragment belongs to; the number of calls so far means a new one."""
+def _place(state: ChoiceState, view: chat.ToolCall, number: int) -> int:
+    """Which call a fragment belongs to; the number of calls so far means a new one. Each choice counts its own."""
     new = len(state.ids)
     if view.id:
         return state.ids.index(view.id) if view.id in state.ids else new
     named = view.function is not None and bool(view.function.name)
-    if view.index is not None and view.index in state.by_upstream_index:
-        return state.by_upstream_index[view.index]
+    if view.index is not None and (number, view.index) in state.by_upstream_index:
+        return state.by_upstream_index[number, view.index]
     if named or not state.ids or view.index is not None:
         return new
     return new - 1
@@ -150,10 +181,10 @@ def clean_whole(choice: Envelope, position: int, new_id: Callable[[], str]) -> E
     message.pop("padding", None)
     message.setdefault("role", envelope.raw("assistant"))
     message.setdefault("content", envelope.NULL)
-    if envelope.is_absent(message, "reasoning_content"):
-        for name in ("reasoning_text", "cot_summary"):
-            if not envelope.is_absent(message, name):
-                message["reasoning_content"] = message[name]
+    for hub_name, names in _REASONING.items():
+        said = [message[name] for name in names if not _is_empty(message, name)]
+        if said and envelope.is_absent(message, hub_name):
+            message[hub_name] = said[0]
     if not envelope.is_absent(message, "tool_calls"):
         calls = envelope.decode_list(message["tool_calls"])
         cut = finish in _CUT
@@ -166,12 +197,16 @@ def clean_whole(choice: Envelope, position: int, new_id: Callable[[], str]) -> E
     return {"index": envelope.raw(position), **{k: v for k, v in choice.items() if k != "index"}}
 
 
+def _is_empty(body: Envelope, name: str) -> bool:
+    return envelope.is_absent(body, name) or bytes(body[name]) == b'""'
+
+
 def _clean_call(call: Envelope, new_id: Callable[[], str], *, cut: bool) -> Envelope:
     function = envelope.decode(call["function"]) if not envelope.is_absent(call, "function") else {}
-    if envelope.is_absent(function, "arguments") or bytes(function["arguments"]) == b'""':
+    if _is_empty(function, "arguments"):
         function["arguments"] = envelope.raw("" if cut else "{}")
     call["function"] = envelope.raw(function)
     call["type"] = call.get("type", envelope.raw("function"))
-    if envelope.is_absent(call, "id") or bytes(call["id"]) == b'""':
+    if _is_empty(call, "id"):
         call["id"] = envelope.raw(made_call_id(new_id))
     return call

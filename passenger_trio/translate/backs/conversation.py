@@ -3,6 +3,7 @@
 What it says is looked at in one place; how it is written is each endpoint's matter.
 """
 
+from collections.abc import Container, Iterator
 from typing import Final
 
 import msgspec
@@ -75,6 +76,13 @@ class Message(msgspec.Struct):
 
 
 _READ: Final = frozenset(Message.__struct_fields__)
+_PART: Final = frozenset(Part.__struct_fields__)
+_PICTURE: Final = frozenset({*Picture.__struct_fields__, "format", "media_type"})  # the URL says these as well
+_CALL: Final = frozenset({*ToolCall.__struct_fields__, "index"})  # of the stream that it came in
+_CALLED: Final = {
+    "function": frozenset(Function.__struct_fields__),
+    "custom": frozenset(Custom.__struct_fields__),
+}
 _decode_messages: Final = msgspec.json.Decoder(list[Message]).decode
 _decode_text: Final = msgspec.json.Decoder(str).decode
 
@@ -84,16 +92,47 @@ def read_messages(messages: msgspec.Raw) -> list[Message]:
     return read(_decode_messages, messages, "messages")
 
 
-def left_behind(messages: msgspec.Raw) -> list[str]:
-    """The fields of messages that only the hub's own endpoint has a place for, each once, as ``messages.<name>``."""
-    return list(
-        dict.fromkeys(
-            f"messages.{name}"
-            for message in envelope.decode_list(messages)
-            for name, value in message.items()
-            if value != envelope.NULL and (name not in _READ or (name == "name" and not _is_result_by_name(message)))
-        )
-    )
+def unread(where: str, given: Envelope, known: Container[str]) -> dict[str, None]:
+    """The names, as ``<where>.<name>``, of what is given and not known."""
+    return {f"{where}.{name}": None for name, value in given.items() if name not in known and value != envelope.NULL}
+
+
+def left_behind(messages: msgspec.Raw, *, marks: bool) -> list[str]:
+    """The fields of messages that only the hub's own endpoint has a place for, each once, as ``messages.<name>``; those
+    of parts and of calls as ``messages.content.<name>`` and ``messages.tool_calls.<name>``.
+
+    ``messages`` are some that :func:`read_messages` can read. ``marks`` is whether the endpoint has a place for the
+    ``cache_control`` of a part.
+    """
+    lost: dict[str, None] = {}
+    for message in envelope.decode_list(messages):
+        lost |= unread("messages", message, _READ)
+        if not envelope.is_absent(message, "name") and not _is_result_by_name(message):
+            lost["messages.name"] = None
+        for part in _objects(message, "content"):
+            lost |= unread("messages.content", part, _PART if marks else _PART - {"cache_control"})
+            for picture in _object(part, "image_url"):
+                lost |= unread("messages.content.image_url", picture, _PICTURE)
+        for call in _objects(message, "tool_calls"):
+            lost |= unread("messages.tool_calls", call, _CALL)
+            for kind, known in _CALLED.items():
+                for called in _object(call, kind):
+                    lost |= unread("messages.tool_calls", called, known)
+        for called in _object(message, "function_call"):
+            lost |= unread("messages.function_call", called, _CALLED["function"])
+    return list(lost)
+
+
+def _object(holder: Envelope, key: str) -> Iterator[Envelope]:
+    """The object under ``key``, if one is there; clients write other things in its place."""
+    if bytes(memoryview(holder.get(key, envelope.NULL))[:1]) == b"{":
+        yield envelope.decode(holder[key])
+
+
+def _objects(holder: Envelope, key: str) -> list[Envelope]:
+    """The objects of the list under ``key``, if one is there."""
+    is_list = bytes(memoryview(holder.get(key, envelope.NULL))[:1]) == b"["
+    return envelope.decode_list(holder[key]) if is_list else []
 
 
 def _is_result_by_name(message: Envelope) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from passenger_trio.wire import chat, envelope
 from passenger_trio.wire.chat import HubChunk
 
@@ -9,6 +11,11 @@ from passenger_trio.wire.chat import HubChunk
 def made_call_id(new_id: Callable[[], str]) -> str:
     """An id for a call that upstream gave none. It is not used again: clients tell the calls of all turns by it."""
     return f"call_{new_id().rpartition('-')[2]}"
+
+
+def is_text(value: msgspec.Raw) -> bool:
+    """Whether a raw value is a string: an event that is nothing but ``message`` and ``code`` is an error itself."""
+    return bytes(value).startswith(b'"')
 
 
 class HubStream:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, cast
 import msgspec
 
 from passenger_trio.errors import BadRequest
+from passenger_trio.translate.backs.conversation import unread
+from passenger_trio.translate.backs.effort import PLAIN_EFFORTS, thinking_budget
 from passenger_trio.translate.backs.fields import read
 from passenger_trio.translate.backs.messages_input import unsaid
 from passenger_trio.translate.backs.tools import give_properties
@@ -73,11 +75,6 @@ _HARMLESS: Final[Mapping[str, Callable[[Any], bool]]] = {
 }
 """Values of refused fields that ask for what there is anyway; clients send them by habit."""
 
-_EFFORTS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
-_SHARES: Final = {"low": 0.1, "medium": 0.4, "high": 1.0}
-"""Where between its least and its most a thinking budget lies."""
-
-_LEAST_BUDGET: Final = 1024
 _DEFAULT_MAX_TOKENS: Final = 16000
 _UNSTREAMED_MAX_TOKENS: Final = 16000
 """Claude's ``max_non_streaming_output_tokens`` in every recorded list that has one."""
@@ -104,6 +101,8 @@ class _Choice(msgspec.Struct):
     type: Text = None
     function: _Named | None = None
 
+
+_TOOL: Final = frozenset({*_Tool.__struct_fields__, "name"})  # beside the function: its name once more
 
 _decode_tools: Final = msgspec.json.Decoder(list[_Tool]).decode
 _decode_function: Final = msgspec.json.Decoder(_Function).decode
@@ -145,6 +144,8 @@ def write_tools(fields: Envelope, body: Body, *, one: bool) -> list[str]:
         tools.append(_tool(tool.function, f"tools[{at}].function", "tools", lost))
         if tool.cache_control != envelope.NULL:
             tools[-1]["cache_control"] = envelope.raw({"type": "ephemeral"})
+    for given in envelope.decode_list(fields["tools"]) if "tools" in fields else ():
+        lost |= unread("tools", given, _TOOL)
     if "functions" in fields:
         functions = read(_decode_functions, fields["functions"], "functions")
         tools += [_tool(function, f"functions[{at}]", "functions", lost) for at, function in enumerate(functions)]
@@ -166,7 +167,7 @@ def write_tools(fields: Envelope, body: Body, *, one: bool) -> list[str]:
 
 def _tool(raw: msgspec.Raw, where: str, kind: str, lost: dict[str, None]) -> Envelope:
     function = read(_decode_function, raw, where)
-    lost |= dict.fromkeys(f"{kind}.{name}" for name in envelope.decode(raw) if name not in _Function.__struct_fields__)
+    lost |= unread(kind, envelope.decode(raw), _Function.__struct_fields__)
     tool = {"name": envelope.raw(function.name)}
     if function.description:
         tool["description"] = envelope.raw(function.description)
@@ -237,10 +238,10 @@ def write_thinking(fields: Envelope, body: Body, model: Model, *, unthought: boo
     supports = model.supports
     # what the model itself lists is taken at its word; the rest goes to the nearest of the three that all of them have
     listed = supports.adaptive_thinking and wanted in (supports.reasoning_effort or ())
-    effort = wanted if listed else _EFFORTS.get(wanted)
+    effort = wanted if listed else PLAIN_EFFORTS.get(wanted)
     if effort is None:
         raise BadRequest(
-            f"`reasoning_effort` is `{wanted}`, which is none of none, {', '.join(_EFFORTS)}.",
+            f"`reasoning_effort` is `{wanted}`, which is none of none, {', '.join(PLAIN_EFFORTS)}.",
             param="reasoning_effort",
         )
     dropped = ["reasoning_effort"]
@@ -250,12 +251,8 @@ def write_thinking(fields: Envelope, body: Body, model: Model, *, unthought: boo
         body["thinking"] = {"type": "adaptive"}
         body["output_config"] = {"effort": effort}
         return [] if effort == wanted else [f"reasoning_effort={wanted}"]
-    if not supports.max_thinking_budget or unthought:
-        return dropped
-    least = supports.min_thinking_budget or _LEAST_BUDGET
-    budget = least + int((supports.max_thinking_budget - least) * _SHARES[effort])
-    budget = min(budget, max(least, body["max_tokens"] // 2))  # the answer wants its half
-    if budget >= body["max_tokens"]:
+    budget = None if unthought else thinking_budget(effort, supports, body["max_tokens"])
+    if budget is None:
         return dropped
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
     return [] if effort == wanted else [f"reasoning_effort={wanted}"]

@@ -1,5 +1,8 @@
 """A conversation of the hub as Anthropic has it: ``system`` apart, and turns of ``user`` and ``assistant``.
 
+System messages that come before anything else is said are ``system``. A later one, a reminder on the way, stays in its
+place as words of the user: at the front it would change the beginning of the prompt, and Anthropic's cache with it.
+
 Facts (protocol 7.2; official client unless said otherwise): empty text blocks are refused; consecutive messages of one
 role are merged; results stand first in the message after the calls; pictures are base64 and jpeg, png, gif or webp; the
 last message must be the user's; ``cache_control`` is ``{"type": "ephemeral"}`` and nothing more.
@@ -63,7 +66,7 @@ def convert(messages: msgspec.Raw) -> Converted:
     written = _Conversation()
     for position, message in enumerate(conversation.read_messages(messages)):
         written.add(message, f"messages[{position}]")
-    written.lose(conversation.left_behind(messages))
+    written.lose(conversation.left_behind(messages, marks=True))
     for turn in written.turns:
         turn.content.sort(key=lambda block: turn.role == "user" and block["type"] != "tool_result")
     _end_with_user(written.turns)
@@ -97,7 +100,11 @@ class _Conversation:
             raise unsaid(f"{where}.audio", "sound", "Send its words as text.")
         match message.role:
             case "system" | "developer":
-                self.system += _marked(self._blocks(message, where, {"text"}), message)
+                blocks = _marked(self._blocks(message, where, {"text"}), message)
+                if self.turns:
+                    self._say("user", blocks)
+                else:
+                    self.system += blocks
             case "user":
                 self._say("user", _marked(self._blocks(message, where, {"text", "image_url"}), message))
             case "assistant":

@@ -11,11 +11,12 @@ import msgspec
 
 from passenger_trio.errors import BadRequest
 from passenger_trio.translate.backs import pictures
+from passenger_trio.translate.backs.conversation import unread
 from passenger_trio.translate.backs.effort import nearest_effort
 from passenger_trio.translate.backs.fields import read
 from passenger_trio.translate.backs.responses_answer import Stream, reply
 from passenger_trio.translate.backs.responses_input import convert
-from passenger_trio.translate.backs.tools import give_properties
+from passenger_trio.translate.backs.tools import give_properties, is_forced
 from passenger_trio.wire import envelope
 from passenger_trio.wire.chat import Call, Written
 from passenger_trio.wire.envelope import Envelope
@@ -88,6 +89,9 @@ whether a model answers ask for 1."""
 _decode_text: Final = msgspec.json.Decoder(str).decode
 _decode_tokens: Final = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1)]).decode
 _FALSE: Final = msgspec.Raw(b"false")
+_FUNCTION: Final = ("name", "description", "parameters", "strict")
+_CUSTOM: Final = ("name", "description", "format")
+_TOOL: Final = ("type", "function", "custom", "name")  # beside the function: its name once more
 
 
 class _AllowedTools(msgspec.Struct):
@@ -195,14 +199,18 @@ def _tools(fields: Envelope, dropped: list[str], *, one: bool) -> dict[str, obje
 
     ``one`` is whether the client has place for no more than one call in an answer.
     """
+    lost: dict[str, None] = {}
     tools: list[Envelope] = []
     if "tools" in fields:
         given = read(envelope.decode_list, fields["tools"], "tools")
-        tools += [_tool(tool, f"tools[{at}]") for at, tool in enumerate(given)]
+        tools += [_tool(tool, f"tools[{at}]", lost) for at, tool in enumerate(given)]
     if "functions" in fields:
-        tools += [_function(function) for function in read(envelope.decode_list, fields["functions"], "functions")]
+        functions = read(envelope.decode_list, fields["functions"], "functions")
+        tools += [_function(function, "functions", lost) for function in functions]
+    dropped += lost
     if not tools:
-        dropped += [name for name in ("tool_choice", "function_call") if name in fields]  # nothing to choose from
+        choices = ("tool_choice", "function_call")
+        dropped += [name for name in choices if name in fields and is_forced(fields[name])]  # nothing to choose from
         return {}
     written: dict[str, object] = {"tools": tools}
     if one:
@@ -215,11 +223,13 @@ def _tools(fields: Envelope, dropped: list[str], *, one: bool) -> dict[str, obje
     return written
 
 
-def _tool(tool: Envelope, where: str) -> Envelope:
+def _tool(tool: Envelope, where: str, lost: dict[str, None]) -> Envelope:
+    lost |= unread("tools", tool, _TOOL)
     if not envelope.is_absent(tool, "function"):
-        return _function(read(envelope.decode, tool["function"], f"{where}.function"))
+        return _function(read(envelope.decode, tool["function"], f"{where}.function"), "tools", lost)
     if not envelope.is_absent(tool, "custom"):
         custom = read(envelope.decode, tool["custom"], f"{where}.custom")
+        lost |= unread("tools", custom, _CUSTOM)
         written = {"type": envelope.raw("custom"), **_given(custom, "name", "description")}
         if not envelope.is_absent(custom, "format"):
             form = read(envelope.decode, custom["format"], f"{where}.custom.format")
@@ -231,13 +241,10 @@ def _tool(tool: Envelope, where: str) -> Envelope:
     raise BadRequest(f"`{where}` has neither `function` nor `custom`, and no other tools are served.", param=where)
 
 
-def _function(function: Envelope) -> Envelope:
+def _function(function: Envelope, kind: str, lost: dict[str, None]) -> Envelope:
     """A function. ``strict`` is said in any case: left out it means true here, and false in the hub."""
-    written = {
-        "type": envelope.raw("function"),
-        "strict": _FALSE,
-        **_given(function, "name", "description", "parameters", "strict"),
-    }
+    lost |= unread(kind, function, _FUNCTION)
+    written = {"type": envelope.raw("function"), "strict": _FALSE, **_given(function, *_FUNCTION)}
     give_properties(written)
     return written
 

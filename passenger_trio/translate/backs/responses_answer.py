@@ -13,7 +13,7 @@ import msgspec
 
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.translate.backs import chat as chat_back
-from passenger_trio.translate.backs.hub_stream import HubStream, made_call_id
+from passenger_trio.translate.backs.hub_stream import HubStream, is_text, made_call_id
 from passenger_trio.wire import chat, envelope, responses, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply
 from passenger_trio.wire.responses import CALLS, Event, Item, Kept, Response
@@ -29,10 +29,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         items = responses.read_items(response.output or ())
     except envelope.UNREADABLE as error:
         raise UpstreamBroke(f"Copilot's answer is no response: {error}") from None
-    if response.error != envelope.NULL or response.status == "failed":
-        raise _failure(response)
-    if response.status not in {"completed", "incomplete"}:
-        raise UpstreamBroke(f"Copilot's answer is not finished (status: {response.status}).")
+    _refuse_unfinished(response)
     calls = [item for item in items if item.type in CALLS]
     finish = _finish(response, calls)
     answer: dict[str, object] = {
@@ -48,6 +45,13 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         answer["copilot_usage"] = response.copilot_usage
     data = envelope.encode(answer)
     return HubReply(data, chat.decode_completion(data))
+
+
+def _refuse_unfinished(response: Response) -> None:
+    if response.error != envelope.NULL or response.status == "failed":
+        raise _failure(response)
+    if response.status not in {"completed", "incomplete"}:
+        raise UpstreamBroke(f"Copilot's answer is not finished (status: {response.status}).")
 
 
 def _failure(response: Response) -> UpstreamBroke:
@@ -145,14 +149,20 @@ def _usage(usage: responses.Usage) -> dict[str, object]:
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A call that has begun: its number among the calls, upstream's id of it if there is one, and whether any of its
-    arguments have been sent.
+    """A call that has begun: its number among the calls, upstream's id of it if there is one, and the pieces of its
+    arguments that have been sent.
     """
 
     at: int
     call_id: str | None
     custom: bool
-    sent: bool = False
+    sent: list[str]
+
+
+def _rest(whole: str | None, sent: Sequence[str]) -> str:
+    """What of a whole text is missing in the pieces sent; nothing where it is another one."""
+    begun = "".join(sent)
+    return whole[len(begun) :] if whole is not None and whole.startswith(begun) else ""
 
 
 class Stream(HubStream):
@@ -165,7 +175,7 @@ class Stream(HubStream):
     def __init__(self, model: str, *, created: int, new_id: Callable[[], str], choices: int = 1) -> None:
         super().__init__(model, created=created, new_id=new_id, choices=choices)
         self._out: list[HubChunk] = []
-        self._sent: set[tuple[_Field, int, int]] = set()
+        self._sent: dict[tuple[_Field, int, int], list[str]] = {}
         self._calls: dict[int, _OpenCall] = {}
         self._done_items: dict[int, Item] = {}
         self._usage: responses.Usage | None = None
@@ -190,7 +200,7 @@ class Stream(HubStream):
                 return []
             raise UpstreamBroke(f"Copilot sent an event that is no response event: {error}") from None
         kind = view.type = view.type or named
-        if kind == "error" or (not kind and view.error != envelope.NULL):
+        if kind == "error" or (not kind and (view.error != envelope.NULL or is_text(view.message))):
             raise chat_back.broke(view.error if view.error != envelope.NULL else msgspec.Raw(data))
         reader = self._readers.get(kind)
         if reader is None:
@@ -231,16 +241,18 @@ class Stream(HubStream):
         """A piece of text or reasoning. Summaries are told apart by a blank line, as in a whole answer."""
         if not text:
             return
-        if (field, index, part) not in self._sent:
-            if field == "reasoning_content" and any(sent[0] == field for sent in self._sent):
-                text = _SUMMARY_BREAK + text
-            self._sent.add((field, index, part))
+        sent = self._sent.get((field, index, part))
+        if sent is None:
+            begins = field == "reasoning_content" and any(known[0] == field for known in self._sent)
+            self._sent[field, index, part] = [text]
+            self._emit({field: _SUMMARY_BREAK + text if begins else text})
+            return
+        sent.append(text)
         self._emit({field: text})
 
     def _speak_rest(self, field: _Field, index: int, part: int, text: str | None) -> None:
-        """The whole text of a part, of which no piece may have been streamed."""
-        if (field, index, part) not in self._sent:
-            self._speak(field, index, part, text)
+        """The whole text of a part, of which all, some or none may have been streamed."""
+        self._speak(field, index, part, _rest(text, self._sent.get((field, index, part), ())))
 
     def _text_delta(self, view: Event) -> None:
         self._speak("content", view.output_index, view.content_index, view.delta)
@@ -265,14 +277,14 @@ class Stream(HubStream):
     def _begin(self, index: int, item: Item) -> _OpenCall:
         """The call at ``index``, whose first fragment is sent unless it has been."""
         if index not in self._calls:
-            call = self._calls[index] = _OpenCall(len(self._calls), item.call_id, item.type == "custom_tool_call")
+            call = self._calls[index] = _OpenCall(len(self._calls), item.call_id, item.type == "custom_tool_call", [])
             first = {"index": call.at, "id": item.call_id or made_call_id(self._new_id)}
             self._emit({"tool_calls": [{**first, **_call_body(item.type, item.name or "", "")}]})
         return self._calls[index]
 
     def _arguments(self, call: _OpenCall, text: str | None) -> None:
         if text:
-            call.sent = True
+            call.sent.append(text)
             piece = {"custom": {"input": text}} if call.custom else {"function": {"arguments": text}}
             self._emit({"tool_calls": [{"index": call.at, **piece}]})
 
@@ -283,8 +295,8 @@ class Stream(HubStream):
 
     def _arguments_done(self, view: Event) -> None:
         call = self._calls.get(view.output_index)
-        if call is not None and not call.sent:
-            self._arguments(call, view.arguments or view.input)
+        if call is not None:
+            self._arguments(call, _rest(view.arguments or view.input, call.sent))
 
     # Items and the end
 
@@ -301,18 +313,21 @@ class Stream(HubStream):
         self._done_items[index] = item
         if item.type in CALLS:
             call = self._begin(index, item)
-            if not call.sent:
-                self._arguments(call, item.arguments or item.input)
+            self._arguments(call, _rest(item.arguments or item.input, call.sent))
         for field, part, text in _pieces(item):
             self._speak_rest(field, index, part, text)
 
     def _completed(self, view: Event) -> None:
         response = view.response or Response()
+        if view.response is not None and response.status is None:
+            response.status = "completed"
+        _refuse_unfinished(response)
+        if view.type == "response.incomplete":
+            response.status = "incomplete"
         if not self._head:
             self._note(view)
         items = responses.read_items(response.output or ())
         self._send_unstreamed(items)
-        response.status = "incomplete" if view.type == "response.incomplete" else "completed"
         finish = _finish(response, list(self._calls))
         if finish == "tool_calls":
             for call in self._calls.values():

@@ -36,7 +36,8 @@ def convert(messages: msgspec.Raw) -> Converted:
     written = _Conversation()
     for position, message in enumerate(conversation.read_messages(messages)):
         written.add(message, f"messages[{position}]")
-    return Converted(written.items, tuple(dict.fromkeys((*written.lost, *conversation.left_behind(messages)))))
+    lost = (*written.lost, *conversation.left_behind(messages, marks=False))
+    return Converted(written.items, tuple(dict.fromkeys(lost)))
 
 
 class _Conversation:

@@ -1,7 +1,18 @@
 """Tool definitions, as far as the endpoints agree on them."""
 
+from typing import Final
+
+import msgspec
+
 from passenger_trio.wire import envelope
 from passenger_trio.wire.envelope import Envelope
+
+_UNFORCED: Final = {b'"auto"', b'"none"'}
+
+
+def is_forced(choice: msgspec.Raw) -> bool:
+    """Whether a ``tool_choice``, or a ``function_call``, wants a call, and so would be missed without tools."""
+    return bytes(choice) not in _UNFORCED
 
 
 def give_properties(tool: Envelope, key: str = "parameters") -> bool:

@@ -209,7 +209,9 @@ def _format(hub: Envelope, form: msgspec.Raw) -> None:
 
 
 def _think(hub: Envelope, think: bool | str | None) -> list[str]:
-    """Levels become ``reasoning_effort``. True asks for what such models do anyway; False is met on the way back."""
+    """Levels become ``reasoning_effort``, and true the one in the middle, since most models think only when they are
+    asked to. False is met on the way back.
+    """
     if isinstance(think, str):
         if think not in _THINK_LEVELS:
             raise BadRequest(
@@ -218,6 +220,8 @@ def _think(hub: Envelope, think: bool | str | None) -> list[str]:
             )
         hub["reasoning_effort"] = envelope.raw(_THINK_LEVELS[think])
         return ["think=max"] if think == "max" else []
+    if think:
+        hub.setdefault("reasoning_effort", envelope.raw("medium"))
     return []
 
 
@@ -272,11 +276,12 @@ class Stream:
         return b"".join(lines)
 
     def end(self) -> bytes:
-        """The final line of a good answer."""
+        """The final line of a good answer, after the calls that no finish has sent."""
         now = self._clock()
+        calls = self._flush(now)
         line = Line(self._model, timestamp(now), AnswerMessage("assistant", ""), done=True)
         _finish(line, self._reason, self._usage, Moments(self._started, self._first or now, now))
-        return ollama.line(envelope.encode(line))
+        return b"".join([*calls, ollama.line(envelope.encode(line))])
 
     def fault(self, error: PassengerError) -> bytes:
         """A broken answer's last line. No ``done`` line follows."""

@@ -111,6 +111,8 @@ def test_the_first_event_is_given_what_nobody_said() -> None:
         event(choices=None, copilot_references=[]),
         event(copilot_confirmation={}),
         event(error=None),
+        event(message={"text": "a note"}),
+        event(choices=[], message="a note"),
         event(b"copilot_errors", error={"message": "slow"}),
         Event(b"copilot_errors", b"[]"),
         Event(b"", b""),
@@ -128,6 +130,8 @@ def test_a_side_note_is_passed_over(silent: Event) -> None:
         (event(b"error", message="no luck", code=""), "no luck", None),
         (event(error={"code": "internal_error"}), "internal_error", "internal_error"),
         (event(error={}), "no reason given", None),
+        (event(message="no luck", code="internal_error"), "no luck", "internal_error"),
+        (event(b"message", choices=None, message="no luck"), "no luck", None),
         (event(error="no luck"), "no luck", None),
         (Event(b"", b"no luck"), "no chat completion chunk", None),
         (Event(b"", b'{"choices":[{"delta":{"content":"\xff"}}]}'), "no chat completion chunk", None),
@@ -167,15 +171,21 @@ def test_an_event_cut_off_after_the_finish_spoils_nothing() -> None:
     answer.event(text("a", "stop"))
 
     assert answer.event(Event(b"", b"[DON")) == []
-    assert answer.end() == []
+    assert finishes(answer.end()) == [(0, "stop")]
 
 
-def test_an_error_after_the_finish_is_still_one() -> None:
+@pytest.mark.parametrize("late", [event(error={"message": "late"}), event(message="late", code="c")])
+@pytest.mark.parametrize("finish", [None, "stop"])
+def test_an_error_is_one_in_the_middle_and_after_the_finish(late: Event, finish: str | None) -> None:
     answer = stream()
-    answer.event(text("a", "stop"))
+    answer.event(text("a", finish))
 
     with pytest.raises(UpstreamBroke, match="late"):
-        answer.event(event(error={"message": "late"}))
+        answer.event(late)
+
+
+def finishes(chunks: list[HubChunk]) -> list[tuple[int | None, str | None]]:
+    return [(choice.index, choice.finish_reason) for chunk in chunks for choice in chunk.view.choices or ()]
 
 
 @pytest.mark.parametrize("events", [[], [Event(b"", DONE)], [event(choices=[])]])
@@ -199,25 +209,24 @@ def test_a_stream_without_a_finish_is_broken_whether_or_not_it_says_done(done: l
 
 
 def test_two_choices_are_kept_apart_and_both_must_finish() -> None:
-    answer = stream()
+    answer = stream(choices=2)
     one, two = {"index": 0, "delta": {"content": "a"}}, {"index": 1, "delta": {"content": "b"}}
 
     (first,) = bodies(answer.event(event(id="x", created=5, model="m", choices=[one, two])))
     (second,) = bodies(answer.event(event(id="x", created=5, model="m", choices=[two])))
-    (third,) = bodies(answer.event(text(None, "stop")))
+    assert answer.event(text(None, "stop")) == []
 
     assert [choice["delta"] for choice in first["choices"]] == [
         {"role": "assistant", "content": "a"},
         {"role": "assistant", "content": "b"},
     ]
     assert second["choices"] == [two]
-    assert third["choices"][0]["index"] == 0
     assert not answer.finished
     with pytest.raises(UpstreamBroke):
         answer.end()
-    answer.event(event(choices=[{"index": 1, "delta": {}, "finish_reason": "stop"}]))
+    answer.event(event(choices=[{"index": 1, "delta": {}, "finish_reason": "length"}]))
     assert answer.finished
-    assert answer.end() == []
+    assert finishes(answer.end()) == [(0, "stop"), (1, "length")]
 
 
 def second(finish: str | None = None) -> Event:
@@ -237,7 +246,7 @@ def test_a_choice_that_was_asked_for_and_has_not_begun_is_missing() -> None:
     assert not answer.finished
     answer.event(second("stop"))
     assert answer.finished
-    assert answer.end() == []
+    assert finishes(answer.end()) == [(0, "stop"), (1, "stop")]
 
 
 def test_an_answer_of_fewer_choices_than_were_asked_for_is_whole_when_copilot_says_so() -> None:
@@ -245,7 +254,8 @@ def test_an_answer_of_fewer_choices_than_were_asked_for_is_whole_when_copilot_sa
     answer.event(text("a", "stop"))
     answer.event(Event(b"", DONE))
 
-    assert (answer.finished, answer.end()) == (False, [])
+    assert not answer.finished
+    assert finishes(answer.end()) == [(0, "stop")]
 
 
 def test_the_calls_of_two_answers_have_different_ids_and_each_call_one() -> None:
@@ -269,11 +279,13 @@ def test_usage_comes_once_and_last_and_is_the_last_one_said() -> None:
     answer = stream()
     usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10, "reasoning_tokens": 7}
     assert "usage" not in bodies(answer.event(text(usage={"prompt_tokens": 0})))[0]
-    assert "usage" not in bodies(answer.event(text(None, "stop", usage=usage, copilot_usage={"x": 1})))[0]
+    assert answer.event(text(None, "stop", usage=usage, copilot_usage={"x": 1})) == []
     answer.event(text(None, usage=None, id=""))
 
-    (body,) = bodies(answer.end())
+    finish, body = bodies(answer.end())
 
+    assert finish["copilot_usage"] == {"x": 1}
+    assert "usage" not in finish
     assert body == {
         "id": "x",
         "object": "chat.completion.chunk",
@@ -284,12 +296,27 @@ def test_usage_comes_once_and_last_and_is_the_last_one_said() -> None:
     }
 
 
+@pytest.mark.parametrize("odd", [{"prompt_tokens": None}, {"prompt_tokens": 1.0}, {"completion_tokens": 2.5}])
+def test_odd_numbers_in_usage_do_no_harm(odd: dict[str, Any]) -> None:
+    answer = stream()
+    answer.event(text("a", "stop", usage={"total_tokens": 7, **odd}))
+
+    last = answer.end()[-1]
+
+    assert json.loads(last.data)["usage"] == {"total_tokens": 7, **odd}
+    assert last.view.usage is not None
+    assert last.view.usage.total_tokens == 7
+    assert reply(1, choices=[whole("a")], usage=odd)["usage"] == odd
+
+
 def test_an_event_with_a_call_and_the_finish_becomes_two() -> None:
     function = {"name": "f", "arguments": "{}"}
     choice = {"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "c", "function": function}]},
               "finish_reason": "tool_calls"}  # fmt: skip
 
-    early, late = bodies(stream().event(event(id="x", created=5, model="m", choices=[choice], copilot_usage={"x": 1})))
+    answer = stream()
+    (early,) = bodies(answer.event(event(id="x", created=5, model="m", choices=[choice], copilot_usage={"x": 1})))
+    (late,) = bodies(answer.end())
 
     assert early["choices"][0]["finish_reason"] is None
     assert "copilot_usage" not in early

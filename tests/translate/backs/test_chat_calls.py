@@ -12,20 +12,26 @@ from passenger_trio.wire import chat, envelope
 
 
 class Answer:
-    """One choice as it streams: deltas in, clean choices out."""
+    """One choice as it streams: deltas in, clean choices out. ``number`` is upstream's."""
 
     def __init__(self) -> None:
         made = itertools.count()
         self.state = chat_calls.ChoiceState(lambda: f"chatcmpl-{next(made)}")
 
-    def say(self, delta: dict[str, Any] | None, finish: str | None = None) -> list[dict[str, Any]]:
-        choice: dict[str, Any] = {"index": 7, "delta": delta}
+    def say(
+        self, delta: dict[str, Any] | None, finish: str | None = None, number: int = 7, **rest: Any
+    ) -> list[dict[str, Any]]:
+        choice: dict[str, Any] = {"index": number, "delta": delta, **rest}
         if finish is not None:
             choice["finish_reason"] = finish
         data = json.dumps({"choices": [choice]}).encode()
         (view,) = chat.decode_chunk(data).choices or []
         (body,) = envelope.decode_list(envelope.decode(data)["choices"])
-        return json.loads(envelope.encode(chat_calls.clean_choice(self.state, 7, body, view)))
+        return json.loads(envelope.encode(chat_calls.clean_choice(self.state, 7, body, view, number)))
+
+    def end(self) -> list[dict[str, Any]]:
+        choices = [*chat_calls.lacking(self.state, 7), chat_calls.ending(self.state, 7)]
+        return json.loads(envelope.encode(choices))
 
     def delta(self, delta: dict[str, Any]) -> dict[str, Any]:
         (choice,) = self.say(delta)
@@ -72,11 +78,17 @@ def test_a_choice_without_a_delta_gets_one(delta: dict[str, Any] | None) -> None
     assert begun().say(delta) == [{"index": 7, "delta": {}}]
 
 
-@pytest.mark.parametrize("name", ["reasoning_text", "cot_summary"])
+@pytest.mark.parametrize("name", ["reasoning_text", "cot_summary", "thinking"])
 def test_reasoning_has_the_name_that_clients_know_as_well(name: str) -> None:
     assert begun().delta({name: "hm"}) == {name: "hm", "reasoning_content": "hm"}
     assert begun().delta({name: ""}) == {name: ""}
     assert begun().delta({name: "hm", "reasoning_content": "own"}) == {name: "hm", "reasoning_content": "own"}
+
+
+def test_a_signature_is_what_reasoning_is_sealed_with() -> None:
+    assert begun().delta({"signature": "S"}) == {"signature": "S", "reasoning_opaque": "S"}
+    assert begun().delta({"signature": "S", "reasoning_opaque": "own"}) == {"signature": "S", "reasoning_opaque": "own"}
+    assert begun().delta({"signature": ""}) == {"signature": ""}
 
 
 def test_calls_that_are_numbered_keep_their_numbers() -> None:
@@ -147,13 +159,14 @@ def test_a_call_without_arguments_gets_an_empty_object_before_the_finish(argumen
     answer.calls(fragment('{"x":1}', index=1, id="b", name="g"))
     answer.calls(fragment(arguments, index=0))
 
-    assert answer.say({"content": None}, "tool_calls") == [
+    assert answer.say({"content": None}, "tool_calls") == []
+    assert answer.end() == [
         {
             "index": 7,
-            "delta": {"content": None, "tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
+            "delta": {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
             "finish_reason": None,
         },
-        {"index": 7, "delta": {}, "finish_reason": "tool_calls"},
+        {"index": 7, "delta": {"content": None}, "finish_reason": "tool_calls"},
     ]
 
 
@@ -162,11 +175,14 @@ def test_a_call_that_may_have_been_cut_is_not_completed(finish: str) -> None:
     answer = begun()
     answer.calls(fragment(index=0, id="a", name="f"))
 
-    assert answer.say({"content": None}, finish) == [{"index": 7, "delta": {"content": None}, "finish_reason": finish}]
+    assert answer.say({"content": None}, finish) == []
+    assert answer.end() == [{"index": 7, "delta": {"content": None}, "finish_reason": finish}]
 
 
 def test_a_call_that_comes_with_the_finish_goes_before_it() -> None:
-    early, late = Answer().say({"content": None, "tool_calls": [fragment("{}", index=0, id="a", name="f")]}, "stop")
+    answer = Answer()
+    (early,) = answer.say({"content": None, "tool_calls": [fragment("{}", index=0, id="a", name="f")]}, "stop")
+    (late,) = answer.end()
 
     assert early["finish_reason"] is None
     assert early["delta"] == {
@@ -186,7 +202,8 @@ def test_a_finish_behind_calls_is_never_a_mere_stop(finish: str, told: str) -> N
     answer = begun()
     answer.calls(fragment("{}", index=0, id="a", name="f"))
 
-    assert answer.say({}, finish)[-1]["finish_reason"] == told
+    answer.say({}, finish)
+    assert answer.end()[-1]["finish_reason"] == told
 
 
 @pytest.mark.parametrize("finish", ["stop", "length", "content_filter"])
@@ -195,17 +212,76 @@ def test_a_finish_without_calls_is_what_it_is(finish: str) -> None:
     assert not answer.state.finished
 
     assert answer.say({"content": "last"}, finish) == [
-        {"index": 7, "delta": {"content": "last"}, "finish_reason": finish}
+        {"index": 7, "delta": {"content": "last"}, "finish_reason": None}
     ]
+    assert answer.state.finished
+    assert answer.end() == [{"index": 7, "delta": {}, "finish_reason": finish}]
+
+
+def test_text_that_comes_with_the_finish_has_its_logprobs_and_the_finish_what_else_there_is() -> None:
+    answer = begun()
+
+    assert answer.say({"content": "a"}, "stop", logprobs={"content": []}, x=1)[0]["logprobs"] == {"content": []}
+    assert answer.end() == [{"index": 7, "delta": {}, "x": 1, "finish_reason": "stop"}]
+    assert begun().say({"content": ""}, "stop", logprobs=None) == []
+
+
+def test_there_is_one_finish_the_last_one_and_it_comes_after_all_calls() -> None:
+    answer = begun()
+    answer.say({}, "stop", x=1)
+
+    assert answer.calls(fragment(index=0, id="a", name="f"))[0]["function"]["arguments"] == ""
+    assert answer.say({}, "length", y=2) == []
+    assert answer.end() == [{"index": 7, "delta": {}, "x": 1, "y": 2, "finish_reason": "length"}]
+
+
+@pytest.mark.parametrize(
+    "after, whole",
+    [
+        ({"cot_id": "x"}, True),
+        ({"content": ""}, True),
+        ({"content": "b"}, False),
+        ({"refusal": "b"}, False),
+        ({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}, False),
+    ],
+)
+@pytest.mark.parametrize("number", [7, 8])
+def test_what_begins_after_a_finish_is_to_be_finished_as_well(after: dict[str, Any], whole: bool, number: int) -> None:
+    answer = begun()
+    answer.say({"content": "a"}, "stop")
+    answer.say(after, number=number)
+
+    assert answer.state.finished is whole
+    answer.say({}, "stop", number=number)
     assert answer.state.finished
 
 
-def test_there_is_one_finish() -> None:
+def test_a_part_that_has_begun_is_not_finished_by_the_finish_of_another() -> None:
     answer = begun()
-    answer.calls(fragment(index=0, id="a", name="f"))
+    answer.say({"tool_calls": [fragment("{", index=0, id="a", name="f")]}, number=8)
     answer.say({}, "tool_calls")
 
-    assert answer.say({}, "tool_calls") == [{"index": 7, "delta": {}, "finish_reason": None}]
+    assert not answer.state.finished
+
+
+def test_a_finish_that_tells_of_calls_is_not_the_end_before_there_is_one() -> None:
+    answer = begun()
+    answer.say({}, "tool_calls")
+    assert not answer.state.finished
+
+    answer.say({"tool_calls": [fragment("{}", index=0, id="a", name="f")]}, "tool_calls", number=8)
+    assert answer.state.finished
+
+
+def test_each_part_counts_its_own_calls() -> None:
+    answer = begun()
+    first, second = {"index": 0, "function": {"name": "f"}}, {"index": 0, "function": {"name": "g"}}
+    said = [
+        answer.say({"tool_calls": [piece]}, number=number)[0]["delta"]["tool_calls"][0]["index"]
+        for number, piece in [(7, first), (8, second), (7, fragment("{}", index=0)), (8, fragment("{}", index=0))]
+    ]
+
+    assert said == [0, 1, 0, 1]
 
 
 def test_a_model_that_ends_with_an_error_breaks_the_answer() -> None:
@@ -271,12 +347,20 @@ def test_a_whole_choice_is_given_what_it_lacks() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["reasoning_text", "cot_summary"])
+@pytest.mark.parametrize("name", ["reasoning_text", "cot_summary", "thinking"])
 def test_whole_reasoning_has_the_name_that_clients_know_as_well(name: str) -> None:
     assert clean(finish_reason="stop", message={name: "hm"})["message"]["reasoning_content"] == "hm"
     assert "reasoning_content" not in clean(finish_reason="stop", message={name: None})["message"]
     own = clean(finish_reason="stop", message={name: "hm", "reasoning_content": "own"})
     assert own["message"]["reasoning_content"] == "own"
+
+
+def test_a_whole_signature_is_what_reasoning_is_sealed_with() -> None:
+    sealed = clean(finish_reason="stop", message={"thinking": "hm", "signature": "S", "reasoning_text": ""})["message"]
+    own = clean(finish_reason="stop", message={"signature": "S", "reasoning_opaque": "own"})["message"]
+
+    assert (sealed["reasoning_content"], sealed["reasoning_opaque"]) == ("hm", "S")
+    assert (sealed["thinking"], sealed["signature"], own["reasoning_opaque"]) == ("hm", "S", "own")
 
 
 @pytest.mark.parametrize(

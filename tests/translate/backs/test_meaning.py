@@ -76,3 +76,17 @@ def test_a_conversation_that_goes_on_begins_as_before_so_that_prompt_caches_hold
 
     settled = first[:-2]  # on /v1/messages what follows may belong to the last turns
     assert second[: len(settled)] == settled
+
+
+@given(CONVERSATIONS, CONVERSATIONS)
+def test_what_the_system_says_later_leaves_the_beginning_as_it_was(
+    before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
+    spoken = [{"role": "user", "content": "Hi"}]
+    bodies = [
+        json.loads(messages.request(to_call(body_of(said)), Model(id="real")).body)
+        for said in ([*before, *spoken], [*before, *spoken, *after])
+    ]
+
+    first, second = (body.get("system") for body in bodies)
+    assert first == second

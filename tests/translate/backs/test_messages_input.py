@@ -58,18 +58,38 @@ def result(call_id: str, content: Any = "42") -> dict[str, Any]:
 # system
 
 
-def test_system_and_developer_messages_stand_apart_in_their_order() -> None:
+def test_system_and_developer_messages_at_the_beginning_stand_apart_in_their_order() -> None:
     body = sent(
         {"role": "system", "content": "One"},
-        user("Hi"),
         {"role": "developer", "content": [text("Two"), text("Three")]},
-        {"role": "assistant", "content": "Hello"},
-        user("Bye"),
+        user(" "),
         {"role": "system", "content": "Four"},
+        user("Hi"),
     )
 
     assert body["system"] == [text("One"), text("Two"), text("Three"), text("Four")]
-    assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
+    assert body["messages"] == [user([text("Hi")])]
+
+
+def test_later_system_and_developer_messages_stay_in_their_place_as_the_users() -> None:
+    marked = {**text("Two"), "cache_control": EPHEMERAL}
+    body = sent(
+        {"role": "system", "content": "One"},
+        user("Hi"),
+        {"role": "developer", "content": [marked, text("Three")]},
+        {"role": "assistant", "content": "Hello", "tool_calls": [calling("a")]},
+        {"role": "system", "content": "Four"},
+        result("a"),
+        {"role": "assistant", "content": "Bye"},
+        {"role": "system", "content": "Five"},
+    )
+
+    assert body["system"] == [text("One")]
+    assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user", "assistant", "user"]
+    assert body["messages"][0]["content"] == [text("Hi"), marked, text("Three")]
+    assert [block["type"] for block in body["messages"][2]["content"]] == ["tool_result", "text"]
+    assert body["messages"][2]["content"][1] == text("Four")
+    assert body["messages"][4]["content"] == [text("Five")]
 
 
 def test_without_system_messages_there_is_no_system() -> None:
@@ -394,8 +414,8 @@ def test_fields_without_a_place_are_left_behind_by_name_once() -> None:
     )
 
     assert written.dropped == (
-        "messages.name",
         "messages.__copilotMessageSource",
+        "messages.name",
         "messages.annotations",
         "messages.provider_specific_fields",
     )

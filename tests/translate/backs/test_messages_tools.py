@@ -206,3 +206,12 @@ def test_without_functions_there_is_no_choice(choice: Any, dropped: tuple[str, .
 
     assert written.body == write().body
     assert written.dropped == dropped
+
+
+def test_fields_of_tools_and_functions_without_a_place_are_named_once() -> None:
+    odd = {**function("f", weird=1), "name": "f", "defer_loading": True, "nothing": None, "cache_control": {}}
+
+    written = write(tools=[odd, {**odd, "more": 1}], functions=[{"name": "g", "weird": 1}])
+
+    assert sorted(written.dropped) == ["functions.weird", "tools.defer_loading", "tools.more", "tools.weird"]
+    assert json.loads(written.body)["tools"][0].keys() == {"name", "input_schema", "cache_control"}

@@ -97,6 +97,21 @@ def test_calls_are_sent_whole_one_to_a_line_when_the_answer_ends() -> None:
     assert front.event(delta(content=None)) == b""
 
 
+def test_calls_that_no_finish_has_sent_are_sent_at_the_end() -> None:
+    front = stream()
+    front.event(delta(finish="stop"))
+    front.event(delta(tool_calls=[fragment(0, "{}", id="a", name="f")]))
+
+    call, last = lines(front.end())
+
+    assert call["message"]["tool_calls"] == [{"id": "a", "function": {"index": 0, "name": "f", "arguments": {}}}]
+    assert (call["done"], last["done"]) == (False, True)
+
+    front.event(delta(tool_calls=[fragment(0, "{", id="a", name="f")]))
+    with pytest.raises(UpstreamBroke, match="`f`"):
+        front.end()
+
+
 @pytest.mark.parametrize("arguments", ['{"x":', "", "[]", "null", "5"])
 def test_a_call_with_arguments_that_are_no_object_breaks_the_answer(arguments: str) -> None:
     front = stream()

@@ -212,7 +212,7 @@ def test_another_format_is_refused(form: Any) -> None:
     "think, effort",
     [
         (None, None),
-        (True, None),
+        (True, "medium"),
         (False, None),
         ("low", "low"),
         ("medium", "medium"),
@@ -222,6 +222,12 @@ def test_another_format_is_refused(form: Any) -> None:
 )
 def test_a_level_of_thinking_becomes_an_effort(think: Any, effort: str | None) -> None:
     assert sent(think=think).get("reasoning_effort") == effort
+
+
+def test_an_effort_by_openais_name_is_more_exact_than_a_think_that_is_true() -> None:
+    fields = {"think": True, "reasoning_effort": "low"}
+
+    assert sent(openai_shaped=True, **fields)["reasoning_effort"] == "low"
 
 
 def test_another_level_of_thinking_is_refused() -> None:
