@@ -113,8 +113,8 @@ class HubChunk(NamedTuple):
 
     Clean means: ``object``, ``id``, ``created``, ``model`` and each choice's ``index`` are there; the first delta of a
     choice, and no other, has its role; every tool call has its own ``index``, and ``id``, ``type`` and ``name`` in its
-    first fragment; a choice finishes once, after all that it says; ``usage`` comes once, in a last chunk whose
-    ``choices`` are empty.
+    first fragment; a choice finishes once, after all that it says (where Copilot sends calls after a finish that
+    told of none, another one follows that does); ``usage`` comes once, in a last chunk whose ``choices`` are empty.
     """
 
     data: bytes

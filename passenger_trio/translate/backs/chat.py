@@ -40,8 +40,9 @@ class Stream(HubStream):
     """Copilot's chat stream, event by event, as clean hub chunks (see :class:`~passenger_trio.wire.chat.HubChunk`).
 
     Claude may put its text into one choice and its calls into another, each with a finish of its own (protocol, "Claude
-    split choices"). So where one answer was asked for, every choice is part of it, and how an answer ends is kept until
-    upstream has nothing more to say: only then is it known that no call follows.
+    split choices"). So where one answer was asked for, every choice is part of it. A finish that tells of calls before
+    there are any, and every finish of choices that are known to be split, is kept until upstream has nothing more to
+    say: only then is it known that no call follows.
 
     Every method may raise :class:`~passenger_trio.errors.UpstreamBroke`; what was returned before that is good.
     """
@@ -90,27 +91,34 @@ class Stream(HubStream):
                 data = envelope.prepend(data, _OBJECT_MEMBER)
                 view.object = chat.CHUNK_OBJECT
             return [HubChunk(data, view)]
-        return [HubChunk(clean, chat.decode_chunk(clean)) for clean in self._clean(data, view, view.choices)]
+        said = [HubChunk(clean, chat.decode_chunk(clean)) for clean in self._clean(data, view, view.choices)]
+        return said + self._finish({index: state for index, state in self._choices.items() if state.due})
 
     def end(self) -> list[HubChunk]:
-        """How the answer ends, and the chunk of usage, once upstream has nothing more to say.
+        """What has been kept, and the chunk of usage, once upstream has nothing more to say.
 
         Raises when the answer is not whole: without a finish reason nobody knows what is missing, ``[DONE]`` or not.
         """
         if not self._choices:
             raise UpstreamBroke("Copilot ended the stream without an answer.")
-        states = list(self._choices.items())
-        if any(state.finish is None for _, state in states):
+        if any(state.finish is None for state in self._choices.values()):
             raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no finish_reason).")
         if not self.done and not self.finished:  # with [DONE] it is Copilot that gives less
-            got, asked = len(states), self._choices_asked
+            got, asked = len(self._choices), self._choices_asked
             if got < asked:
                 raise UpstreamBroke(f"Copilot ended the stream after {got} of {asked} choices.")
             raise UpstreamBroke("Copilot ended the stream before all parts of the answer were finished.")
-        lacking = [choice for index, state in states for choice in chat_calls.lacking(state, index)]
+        return [*self._finish(self._choices), *self._last(self._usage)]
+
+    def _finish(self, states: dict[int, chat_calls.ChoiceState]) -> list[HubChunk]:
+        """The finishes of these choices, after what their calls lack."""
+        lacking = [choice for index, state in states.items() for choice in chat_calls.lacking(state, index)]
         chunks = [self._chunk(lacking)] if lacking else []
-        endings = [chat_calls.ending(state, index) for index, state in states]
-        return [*chunks, self._chunk(endings, **self._beside_finish), *self._last(self._usage)]
+        unsaid = [(index, state) for index, state in states.items() if state.kept or state.reason != state.told]
+        if unsaid:
+            beside, self._beside_finish = self._beside_finish, {}
+            chunks.append(self._chunk([chat_calls.ending(state, index) for index, state in unsaid], **beside))
+        return chunks
 
     def _is_plain(self, view: chat.Chunk) -> bool:
         """Whether nothing but a missing ``object`` sets this event apart from OpenAI's: nearly all of them."""
@@ -159,6 +167,7 @@ class Stream(HubStream):
             state = self._choices.get(index)
             if state is None:
                 state = self._choices[index] = chat_calls.ChoiceState(self._new_id)
+            state.split = state.split or len(views) > self._choices_asked
             finishes = finishes or choice_view.finish_reason is not None
             said += chat_calls.clean_choice(state, index, choice, choice_view, number)
         head = {key: body[key] for key in _HEAD}

@@ -36,14 +36,17 @@ _REASONING: Final = {
 class ChoiceState:
     """What a stream has said of one choice so far; ``ids`` are its tool calls in order.
 
-    ``open`` are upstream's numbers of the choices that this one is made of and that have begun and not finished,
-    ``finish`` is the last finish reason, and ``kept`` what came with it.
+    ``open`` are upstream's numbers of the choices that this one is made of and that have begun and not finished.
+    ``finish`` is upstream's last finish reason, ``told`` the one that clients have got, and ``kept`` what came with it
+    and has not been sent. ``split`` says that there is, or is to be, more than one choice in this one.
     """
 
     new_id: Callable[[], str]
     role_sent: bool = False
     open: set[int] = field(default_factory=set[int])
+    split: bool = False
     finish: str | None = None
+    told: str | None = None
     kept: Envelope = field(default_factory=dict[str, msgspec.Raw])
     ids: list[str] = field(default_factory=list[str])
     by_upstream_index: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
@@ -54,6 +57,16 @@ class ChoiceState:
         """Whether nothing can be missing. In a split choice a finish that tells of calls may come before them."""
         return self.finish is not None and not self.open and (bool(self.ids) or self.finish != "tool_calls")
 
+    @property
+    def due(self) -> bool:
+        """Whether the finish can be told at once: nothing says that something may follow."""
+        return self.finished and self.told is None and not self.split
+
+    @property
+    def reason(self) -> str | None:
+        """The finish reason for clients."""
+        return "tool_calls" if self.ids and self.finish == "stop" else self.finish
+
 
 def clean_choice(
     state: ChoiceState, index: int, choice: Envelope, view: chat.ChunkChoice, number: int
@@ -62,6 +75,7 @@ def clean_choice(
 
     ``number`` is upstream's, ``index`` the one that clients get.
     """
+    state.split = state.split or number != index
     delta = envelope.decode(choice["delta"]) if not envelope.is_absent(choice, "delta") else {}
     seen = view.delta or chat.Delta()
     delta.pop("padding", None)
@@ -88,6 +102,7 @@ def clean_choice(
         return [choice]
     state.open.discard(number)
     state.finish = finish
+    state.split = state.split or not state.finished
     del choice["finish_reason"]
     said: list[Envelope] = []
     if not all(_is_empty(delta, name) for name in delta):
@@ -104,13 +119,16 @@ def lacking(state: ChoiceState, index: int) -> list[dict[str, object]]:
         return []
     empty = {"function": {"arguments": "{}"}}
     calls = [{"index": at, **empty} for at in range(len(state.ids)) if at not in state.with_arguments]
+    state.with_arguments.update(range(len(state.ids)))
     return [{"index": index, "delta": {"tool_calls": calls}, "finish_reason": None}] if calls else []
 
 
 def ending(state: ChoiceState, index: int) -> dict[str, object]:
-    """The finish, once, after everything else, with what upstream sent beside it."""
-    finish = "tool_calls" if state.ids and state.finish == "stop" else state.finish
-    return {"index": index, "delta": {}, **state.kept, "finish_reason": finish}
+    """The finish with what upstream sent beside it; without the finish where that has been told."""
+    kept, state.kept = state.kept, {}
+    finish = state.reason if state.reason != state.told else None
+    state.told = state.reason
+    return {"index": index, "delta": {}, **kept, "finish_reason": finish}
 
 
 def _clean_fragment(state: ChoiceState, fragment: Envelope, view: chat.ToolCall, number: int) -> Envelope:

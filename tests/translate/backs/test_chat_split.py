@@ -29,7 +29,9 @@ TOLD: dict[str, Any] = {"finish_reason": "tool_calls"}
 
 def heard(answer: back.Stream, *events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The one choice of each chunk, when upstream's events have these choices and ``[DONE]`` follows."""
-    chunks = [chunk for choices in events for chunk in answer.event(event(id="x", created=5, choices=choices))]
+    chunks = [
+        chunk for choices in events for chunk in answer.event(event(id="x", created=5, model="m", choices=choices))
+    ]
     answer.event(Event(b"", DONE))
     found: list[dict[str, Any]] = []
     for chunk in [*chunks, *answer.end()]:
@@ -38,7 +40,7 @@ def heard(answer: back.Stream, *events: list[dict[str, Any]]) -> list[dict[str, 
     return found
 
 
-@pytest.mark.parametrize("text_finish", [TOLD, {"finish_reason": "stop"}, {}])
+@pytest.mark.parametrize("text_finish", [TOLD, {}])
 @pytest.mark.parametrize("numbers", [({"index": 0}, {"index": 1}), ({"index": 0}, {"index": 0}), ({}, {})])
 @pytest.mark.parametrize("apart", [True, False])
 def test_split_choices_are_one_with_its_finish_after_its_calls(
@@ -56,6 +58,42 @@ def test_split_choices_are_one_with_its_finish_after_its_calls(
         {},
     ]
     assert [choice.get("finish_reason") for choice in choices] == [None, None, None, "tool_calls"]
+
+
+def test_the_finish_of_choices_that_come_together_is_the_last_one() -> None:
+    said, called = {**LET_ME, "finish_reason": "stop"}, {**CALL, "finish_reason": "length"}
+
+    assert [choice.get("finish_reason") for choice in heard(stream(), [said, called])] == [None, None, "length"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("called", [{**CALL, "finish_reason": "stop"}, CALL])
+def test_calls_that_come_after_a_finish_that_told_of_none_are_whole_and_told_of(
+    called: dict[str, Any], number: int
+) -> None:
+    choices = heard(stream(), [{"index": 0, **LET_ME, "finish_reason": "stop"}], [{"index": number, **called}])
+
+    assert {choice["index"] for choice in choices} == {0}
+    assert [fragment["function"] for choice in choices for fragment in choice["delta"].get("tool_calls", ())] == [
+        {"name": "f", "arguments": ""},
+        {"arguments": "{}"},
+    ]
+    assert [choice.get("finish_reason") for choice in choices] == [None, "stop", None, None, "tool_calls"]
+
+
+def test_a_finish_that_was_told_is_not_told_again_but_what_stands_beside_it_is() -> None:
+    answer = stream()
+    other = {"delta": {"tool_calls": [{"id": "d", "index": 0, "function": {"name": "g"}}]}, **TOLD}
+    early = answer.event(event(id="x", choices=[{"index": 0, **CALL, **TOLD}], copilot_usage={"x": 1}))
+    late = [*answer.event(event(id="x", choices=[{"index": 1, **other}], copilot_usage={"x": 2})), *answer.end()]
+
+    said = [json.loads(chunk.data) for chunk in [*early, *late]]
+
+    assert [choice["finish_reason"] for body in said for choice in body["choices"]] == [
+        *(None, None, "tool_calls"),
+        *(None, None, None),
+    ]
+    assert [body.get("copilot_usage") for body in said] == [None, None, {"x": 1}, None, None, {"x": 2}]
 
 
 def test_the_parts_of_split_choices_may_come_in_turns() -> None:
