@@ -4,6 +4,8 @@ The shapes are OpenAI's (platform documentation, "Chat"); what Copilot adds or l
 ``translate/backs/chat.py``. Everything here is a view: read with it, carry the bytes.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -203,13 +205,15 @@ class Call(NamedTuple):
     """What a client asks for, in the hub's dialect.
 
     ``envelope`` is the whole request body, ``request`` the view of it. ``model`` is the model's name in the client's
-    own words; ``dropped`` names the fields of the client's dialect that have no place in the hub.
+    own words; ``dropped`` names the fields of the client's dialect that have no place in the hub; ``names`` has the
+    client's name of each field of the hub's that it knows by another.
     """
 
     model: str
     envelope: Envelope
     request: Request
     dropped: tuple[str, ...] = ()
+    names: Mapping[str, str] = MappingProxyType({})
 
     @property
     def stream(self) -> bool:

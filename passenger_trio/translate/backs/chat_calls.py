@@ -4,7 +4,7 @@ Facts (protocol, recorded unless said otherwise): GPT numbers parallel calls 0, 
 of them, a new ``id`` being a new call, leaves ``arguments`` out of the first fragment and gives none at all for a call
 without arguments; Gemini sends a whole call in the chunk that carries the finish reason; some models finish with
 ``stop`` although they called. Claude's answers may put text and calls into separate choices, and GPT's carry
-``padding``.
+``padding``. A call of a custom tool has ``custom`` where others have ``function`` (OpenAI), and no arguments.
 
 Claude repeats the role on every delta. What is said twice is left out, for the openai package's own accumulator strings
 texts together, whatever they are.
@@ -22,6 +22,7 @@ from passenger_trio.wire import chat, envelope
 from passenger_trio.wire.envelope import Envelope
 
 _ENDED_WITH_ERROR: Final = "Copilot broke off: the model ended with an error."
+_CUSTOM: Final = "custom"
 _CUT: Final = frozenset({"length", "content_filter"})
 """Finish reasons after which a call without arguments may be one whose arguments never came."""
 
@@ -36,6 +37,7 @@ _REASONING: Final = {
 class ChoiceState:
     """What a stream has said of one choice so far; ``ids`` are its tool calls in order.
 
+    ``custom`` are the places of the calls of custom tools among them,
     ``open`` are upstream's numbers of the choices that this one is made of and that have begun and not finished.
     ``finish`` is upstream's last finish reason, ``told`` the one that clients have got, and ``kept`` what came with it
     and has not been sent. ``split`` says that there is, or is to be, more than one choice in this one.
@@ -51,6 +53,7 @@ class ChoiceState:
     ids: list[str] = field(default_factory=list[str])
     by_upstream_index: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
     with_arguments: set[int] = field(default_factory=set[int])
+    custom: set[int] = field(default_factory=set[int])
 
     @property
     def finished(self) -> bool:
@@ -118,7 +121,8 @@ def lacking(state: ChoiceState, index: int) -> list[dict[str, object]]:
     if state.finish in _CUT:
         return []
     empty = {"function": {"arguments": "{}"}}
-    calls = [{"index": at, **empty} for at in range(len(state.ids)) if at not in state.with_arguments]
+    whole = state.with_arguments | state.custom
+    calls = [{"index": at, **empty} for at in range(len(state.ids)) if at not in whole]
     state.with_arguments.update(range(len(state.ids)))
     return [{"index": index, "delta": {"tool_calls": calls}, "finish_reason": None}] if calls else []
 
@@ -133,22 +137,26 @@ def ending(state: ChoiceState, index: int) -> dict[str, object]:
 
 def _clean_fragment(state: ChoiceState, fragment: Envelope, view: chat.ToolCall, number: int) -> Envelope:
     at = _place(state, view, number)
-    function = envelope.decode(fragment["function"]) if not envelope.is_absent(fragment, "function") else {}
     if at == len(state.ids):
         call_id = view.id or made_call_id(state.new_id)
         state.ids.append(call_id)
         fragment["id"] = envelope.raw(call_id)
         fragment["type"] = envelope.raw(view.type or "function")
+        if view.type == _CUSTOM:
+            state.custom.add(at)
     else:
         fragment.pop("id", None)
         fragment.pop("type", None)
     if view.index is not None:
         state.by_upstream_index[number, view.index] = at
+    fragment["index"] = envelope.raw(at)
+    if at in state.custom:
+        return fragment
+    function = envelope.decode(fragment["function"]) if not envelope.is_absent(fragment, "function") else {}
     if envelope.is_absent(function, "arguments"):
         function["arguments"] = envelope.raw("")
     elif view.function is not None and view.function.arguments:
         state.with_arguments.add(at)
-    fragment["index"] = envelope.raw(at)
     fragment["function"] = envelope.raw(function)
     return fragment
 
@@ -220,11 +228,13 @@ def _is_empty(body: Envelope, name: str) -> bool:
 
 
 def _clean_call(call: Envelope, new_id: Callable[[], str], *, cut: bool) -> Envelope:
+    call["type"] = call.get("type", envelope.raw("function"))
+    if _is_empty(call, "id"):
+        call["id"] = envelope.raw(made_call_id(new_id))
+    if envelope.value(call["type"]) == _CUSTOM:
+        return call
     function = envelope.decode(call["function"]) if not envelope.is_absent(call, "function") else {}
     if _is_empty(function, "arguments"):
         function["arguments"] = envelope.raw("" if cut else "{}")
     call["function"] = envelope.raw(function)
-    call["type"] = call.get("type", envelope.raw("function"))
-    if _is_empty(call, "id"):
-        call["id"] = envelope.raw(made_call_id(new_id))
     return call

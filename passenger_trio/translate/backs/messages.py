@@ -63,7 +63,7 @@ def request(call: Call, model: Model) -> Written:
     return Written(envelope.encode(body), (*dropped, *conversation.dropped), headers)
 
 
-def _broke(error: msgspec.Raw) -> UpstreamBroke:
+def broke(error: msgspec.Raw) -> UpstreamBroke:
     """An ``error`` in an answer, Anthropic's (``type``, ``message``) or Copilot's (``code``, ``message``), as ours."""
     try:
         body = chat.decode_error(error)
@@ -79,7 +79,7 @@ def _finish_reason(stop_reason: str, *, calls: bool) -> str:
     return "tool_calls" if calls and reason == "stop" else reason
 
 
-def _usage(usage: wire.Usage) -> dict[str, object]:
+def counted(usage: wire.Usage) -> dict[str, object]:
     """The hub counts what was read from a cache and written to one into the prompt, Anthropic beside it."""
     cached = usage.cache_read_input_tokens or 0
     prompt = (usage.input_tokens or 0) + (usage.cache_creation_input_tokens or 0) + cached
@@ -90,6 +90,20 @@ def _usage(usage: wire.Usage) -> dict[str, object]:
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": cached},
     }
+
+
+def cumulated(known: wire.Usage | None, usage: wire.Usage | None) -> wire.Usage | None:
+    """What is known of the usage after another event. Numbers are cumulative: what was read is the larger one, for
+    either event may lack it; of what was written the first event only knows the beginning.
+    """
+    if usage is None:
+        return known
+    known = known or wire.Usage()
+    for name in _READ_TOKENS:
+        setattr(known, name, max(getattr(known, name) or 0, getattr(usage, name) or 0))
+    if usage.output_tokens is not None:
+        known.output_tokens = usage.output_tokens
+    return known
 
 
 def _thought(block: wire.Block) -> wire.Thought | None:
@@ -112,7 +126,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
     except envelope.UNREADABLE:
         answer = wire.Answer()
     if answer.error != envelope.NULL:
-        raise _broke(answer.error)
+        raise broke(answer.error)
     if answer.content is None:
         raise UpstreamBroke("Copilot's answer is no message of Anthropic's.")
     if answer.stop_reason is None:
@@ -139,7 +153,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         ],
     }
     if answer.usage is not None:
-        hub["usage"] = _usage(answer.usage)
+        hub["usage"] = counted(answer.usage)
     if answer.copilot_usage != envelope.NULL:
         hub["copilot_usage"] = answer.copilot_usage
     data = envelope.encode(hub)
@@ -215,9 +229,9 @@ class Stream(HubStream):
                 return []  # cut off after the stop_reason: nothing of the answer is missing
             raise UpstreamBroke(f"Copilot sent an event that is none of Anthropic's: {error}") from None
         if view.error != envelope.NULL:
-            raise _broke(view.error)
+            raise broke(view.error)
         if isinstance(view.message, str):
-            raise _broke(msgspec.Raw(data))  # Copilot's other form of an error: bare, without an "error" around it
+            raise broke(msgspec.Raw(data))  # Copilot's other form of an error: bare, without an "error" around it
         if view.copilot_usage != envelope.NULL:
             self._copilot_usage = view.copilot_usage
         match view.type or name.decode():
@@ -228,12 +242,12 @@ class Stream(HubStream):
             case "content_block_delta":
                 return self._delta(view.index, view.delta or wire.Delta())
             case "message_delta":
-                self._count(view.usage)
+                self._usage = cumulated(self._usage, view.usage)
                 return self._finish((view.delta or wire.Delta()).stop_reason)
             case "message_stop":
                 self.done = True
             case "error":
-                raise _broke(msgspec.Raw(data))
+                raise broke(msgspec.Raw(data))
             case _:
                 pass  # content_block_stop; what is not Anthropic's yet
         return []
@@ -248,10 +262,10 @@ class Stream(HubStream):
             raise UpstreamBroke("Copilot ended the stream without an answer.")
         if not self._finished:
             raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no stop_reason).")
-        return self._last(None if self._usage is None else _usage(self._usage))
+        return self._last(None if self._usage is None else counted(self._usage))
 
     def _start(self, message: wire.Answer) -> list[HubChunk]:
-        self._count(message.usage)
+        self._usage = cumulated(self._usage, message.usage)
         if self._head:
             return []
         self._id = message.id or ""
@@ -292,18 +306,6 @@ class Stream(HubStream):
 
     def _thinking(self, index: int) -> _StreamedThought:
         return self._thoughts.setdefault(index, _StreamedThought(wire.Block("thinking")))
-
-    def _count(self, usage: wire.Usage | None) -> None:
-        """Numbers are cumulative. What was read is the larger one, for either event may lack it; of what was written
-        the first event only knows the beginning.
-        """
-        if usage is None:
-            return
-        known = self._usage = self._usage or wire.Usage()
-        for name in _READ_TOKENS:
-            setattr(known, name, max(getattr(known, name) or 0, getattr(usage, name) or 0))
-        if usage.output_tokens is not None:
-            known.output_tokens = usage.output_tokens
 
     def _finish(self, stop_reason: str | None) -> list[HubChunk]:
         """What must come before the finish, and the finish; once."""

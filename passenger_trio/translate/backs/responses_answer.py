@@ -40,7 +40,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         "choices": [{"index": 0, "message": _message(items, finish, new_id), "finish_reason": finish}],
     }
     if response.usage is not None:
-        answer["usage"] = _usage(response.usage)
+        answer["usage"] = counted(response.usage)
     if response.copilot_usage != envelope.NULL:
         answer["copilot_usage"] = response.copilot_usage
     data = envelope.encode(answer)
@@ -133,7 +133,7 @@ def _finish(response: Response, calls: Sequence[object]) -> chat.FinishReason:
     return "tool_calls" if calls else "stop"
 
 
-def _usage(usage: responses.Usage) -> dict[str, object]:
+def counted(usage: responses.Usage) -> dict[str, object]:
     read, written = usage.input_tokens or 0, usage.output_tokens or 0
     counted: dict[str, object] = {
         "prompt_tokens": read,
@@ -216,7 +216,7 @@ class Stream(HubStream):
         """The last chunk, that of usage. Raises when nobody knows what is missing: the answer was never completed."""
         if not self.done:
             raise UpstreamBroke("Copilot ended the stream in the middle of the answer (no response.completed).")
-        return self._last(None if self._usage is None else _usage(self._usage))
+        return self._last(None if self._usage is None else counted(self._usage))
 
     @classmethod
     def _is_foreign(cls, data: bytes, named: str) -> bool:

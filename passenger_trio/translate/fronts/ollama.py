@@ -94,6 +94,13 @@ OPENAI_FIELDS: Final = frozenset(
 )
 """OpenAI's top-level names that ``/v1/api/chat`` takes as they are."""
 
+NAMES: Final[Mapping[str, str]] = {
+    "response_format": "format",
+    "reasoning_effort": "think",
+    **{place: f"options.{option}" for option, place in OPTIONS.items()},
+}
+"""What Ollama calls the hub's fields."""
+
 _THINK_LEVELS: Final = {"low": "low", "medium": "medium", "high": "high", "max": "high"}
 
 
@@ -165,7 +172,8 @@ def _convert(request: ollama.Request, whole: Envelope, *, openai_shaped: bool) -
         "stream": envelope.raw(stream),
         **hub,
     }
-    return Call(request.model, body, chat.decode_request(envelope.encode(body)), (*dropped, *lost))
+    names = {name: own for name, own in NAMES.items() if name not in whole}
+    return Call(request.model, body, chat.decode_request(envelope.encode(body)), (*dropped, *lost), names)
 
 
 _FALSE: Final = msgspec.Raw(b"false")

@@ -179,6 +179,20 @@ def test_a_call_that_may_have_been_cut_is_not_completed(finish: str) -> None:
     assert answer.end() == [{"index": 7, "delta": {"content": None}, "finish_reason": finish}]
 
 
+def test_a_call_of_a_custom_tool_is_left_alone() -> None:
+    answer = begun()
+
+    assert answer.calls({"index": 4, "id": "a", "type": "custom", "custom": {"name": "patch", "input": ""}}) == [
+        {"index": 0, "id": "a", "type": "custom", "custom": {"name": "patch", "input": ""}}
+    ]
+    assert answer.calls({"index": 4, "type": "custom", "custom": {"input": "x"}}) == [
+        {"index": 0, "custom": {"input": "x"}}
+    ]
+    answer.calls(fragment(index=5, id="b", name="f"))
+    answer.say({}, "tool_calls")
+    assert answer.end()[0]["delta"]["tool_calls"] == [{"index": 1, "function": {"arguments": "{}"}}]
+
+
 def test_a_call_that_comes_with_the_finish_goes_before_it() -> None:
     answer = Answer()
     (early,) = answer.say({"content": None, "tool_calls": [fragment("{}", index=0, id="a", name="f")]}, "stop")
@@ -383,6 +397,14 @@ def test_a_whole_signature_is_what_reasoning_is_sealed_with() -> None:
 )
 def test_a_whole_call_is_given_what_it_lacks(call: dict[str, Any], expected: dict[str, Any]) -> None:
     assert clean(finish_reason="tool_calls", message={"tool_calls": [call]})["message"]["tool_calls"] == [expected]
+
+
+def test_a_whole_call_of_a_custom_tool_is_given_an_id_alone() -> None:
+    whole = {"id": "a", "type": "custom", "custom": {"name": "patch", "input": ""}}
+    bare = {"type": "custom", "custom": {"name": "patch"}}
+    cleaned = clean(finish_reason="tool_calls", message={"tool_calls": [whole, bare]})
+
+    assert cleaned["message"]["tool_calls"] == [whole, {**bare, "id": "call_made"}]
 
 
 @pytest.mark.parametrize("finish, told", [("stop", "tool_calls"), (None, "tool_calls"), ("length", "length")])
