@@ -20,7 +20,7 @@ from passenger_trio.config import Loaded, LogLevel, Server, load
 _SERVER: Final = Server()
 _ABOUT: Final = f"""\
 A local server that makes your GitHub Copilot subscription usable by programs
-which speak OpenAI's or Ollama's API.
+which speak OpenAI's, Anthropic's or Ollama's API.
 
 To begin:
 

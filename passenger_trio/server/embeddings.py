@@ -26,7 +26,7 @@ def routes(exchange: Exchange) -> Blueprint:
         answer = front.Answer(asked)
         for part in back.requests(model, asked.texts(decode), asked.dimensions):
             headers = protocol.call_headers(
-                initiator=protocol.initiator((), request.headers.get("X-Initiator")),
+                initiator=protocol.initiator(agent=False, claimed=request.headers.get("X-Initiator")),
                 vision=False,
                 request_id=request.record.request_id,
                 intent=back.INTENT,

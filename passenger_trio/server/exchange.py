@@ -13,6 +13,7 @@ from passenger_trio.copilot.client import CopilotClient, Reply
 from passenger_trio.errors import BadRequest, PassengerError, UpstreamRefused
 from passenger_trio.server.recall import Recall
 from passenger_trio.server.relay import Back, Front, Record, Translated, relay
+from passenger_trio.translate import words
 from passenger_trio.translate.backs import (
     abilities,
     chat as chat_back,
@@ -21,6 +22,7 @@ from passenger_trio.translate.backs import (
     responses as responses_back,
     whole as whole_back,
 )
+from passenger_trio.translate.diagonals.passed import Passed
 from passenger_trio.wire.chat import Call, HubReply, Written
 from passenger_trio.wire.models import Model
 
@@ -58,6 +60,12 @@ def back_for(model: Model) -> BackModule:
     )
 
 
+def speaks(model: Model, path: str, *, stream: bool) -> bool:
+    """Whether ``model`` answers on the endpoint ``path`` itself, and in a stream where one is asked for."""
+    silent = stream and model.capabilities.supports is not None and not model.supports.streaming
+    return path in model.endpoints and not silent
+
+
 class Opened(NamedTuple):
     """An answer that has begun: who gives it, and how it is to be read.
 
@@ -84,29 +92,60 @@ class Exchange:
     new_id: Callable[[], str] = lambda: f"chatcmpl-{uuid.uuid4().hex}"
     recall: Recall = field(default_factory=Recall)
 
-    async def open(self, call: Call, stack: AsyncExitStack, record: Record, initiator: str | None) -> Opened:
+    async def open(
+        self, call: Call, stack: AsyncExitStack, record: Record, initiator: str | None, model: Model | None = None
+    ) -> Opened:
         """Send ``call`` and wait for the headers of the reply, or for all of it where it comes whole unexpectedly.
 
-        ``stack`` closes the reply, ``initiator`` is the client's own ``X-Initiator``. Raises what
-        :func:`back_for`, :func:`abilities.within`, the back's ``request`` and ``reply``, and :meth:`send` raise.
+        ``stack`` closes the reply, ``initiator`` is the client's own ``X-Initiator``, ``model`` the one that is meant
+        where the caller has found it already. Raises what :meth:`model`, :func:`back_for`, :func:`abilities.within`,
+        the back's ``request`` and ``reply``, and :meth:`send` raise.
         """
-        model = await self.model(call.model)
+        model = model or await self.model(call.model)
         record.model = model.id
         back = back_for(model)
         call = self.recall.fill(model.id, call)
-        sent = abilities.within(call, model)
-        written = back.request(sent, model)
+        try:
+            sent = abilities.within(call, model)
+            written = back.request(sent, model)
+        except BadRequest as error:
+            words.reword(error, call.names)
+            raise
         headers = protocol.call_headers(
-            initiator=protocol.initiator(call.request.messages, initiator),
+            initiator=protocol.initiator(agent=protocol.is_agents_turn(call.request.messages), claimed=initiator),
             vision=protocol.has_picture(call.request.messages),
             request_id=record.request_id,
         )
         headers += written.headers
         reply = await self.send(model, back.PATH, headers, written.body, stack, record=record)
-        opened = Opened(reply, model, back, call, (*sent.dropped, *written.dropped))
+        lost = (words.renamed(name, call.names) for name in written.dropped)
+        opened = Opened(reply, model, back, call, (*sent.dropped, *lost))
         if call.stream and not reply.is_stream:
             return opened._replace(unstreamed=await self.whole(opened, record))
         return opened
+
+    async def forward(
+        self,
+        passed: Passed,
+        model: Model,
+        path: str,
+        stack: AsyncExitStack,
+        *,
+        record: Record,
+        initiator: str | None,
+    ) -> Reply:
+        """Send what passes from a client to a model that speaks its dialect, and wait for the headers of the reply.
+
+        ``stack`` closes the reply, ``initiator`` is the client's own ``X-Initiator``. Raises what :meth:`send` raises.
+        """
+        record.model = model.id
+        headers = protocol.call_headers(
+            initiator=protocol.initiator(agent=passed.agent, claimed=initiator),
+            vision=passed.vision,
+            request_id=record.request_id,
+        )
+        headers += passed.headers
+        return await self.send(model, path, headers, passed.body, stack, record=record)
 
     async def model(self, name: str) -> Model:
         """The model meant by ``name``; an unknown one is passed on: Copilot knows more than it lists.

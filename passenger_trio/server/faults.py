@@ -1,7 +1,8 @@
 """Errors as answers, in the dialect of the path they happened on."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from quart import Response
@@ -15,24 +16,32 @@ from passenger_trio.errors import (
     TooLarge,
     UpstreamRefused,
 )
-from passenger_trio.translate.fronts import chat, completions, embeddings, ollama
+from passenger_trio.translate.fronts import chat, completions, embeddings, messages, ollama, responses
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
 OLLAMA_PATHS: Final = ("/api", "/v1/api")
+ANTHROPIC_PATHS: Final = ("/v1/messages",)
+MODEL_PATHS: Final = ("/v1/models", "/models")
+"""Paths that two dialects have; ``anthropic-version`` tells which one a caller speaks."""
+
+
+def _is_under(path: str, roots: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in roots)
 
 
 def is_ollama(path: str) -> bool:
     """Whether a path belongs to Ollama's interface."""
-    return any(path == root or path.startswith(f"{root}/") for root in OLLAMA_PATHS)
+    return _is_under(path, OLLAMA_PATHS)
 
 
-def response(error: PassengerError, path: str) -> Response:
-    """The answer for ``error`` before the first byte.
+def response(error: PassengerError, path: str, request_id: str = "", *, anthropic: bool = False) -> Response:
+    """The answer for ``error`` before the first byte. ``request_id`` is ours, which Anthropic's has in the body;
+    ``anthropic`` is whether the caller speaks that dialect where the path does not tell.
 
     ``x-should-retry: false`` keeps OpenAI's and Anthropic's packages from asking again at once for what lasts.
     """
-    status, body = _fault_of(path)(error)
+    status, body = _fault_of(path, request_id, anthropic=anthropic)(error)
     answer = Response(body, status, content_type="application/json")
     if isinstance(error, MethodNotAllowed) and error.allowed:
         answer.headers["Allow"] = ", ".join(sorted(error.allowed))
@@ -46,12 +55,20 @@ def response(error: PassengerError, path: str) -> Response:
     return answer
 
 
-def _fault_of(path: str) -> Callable[[PassengerError], tuple[int, bytes]]:
+def _fault_of(path: str, request_id: str, *, anthropic: bool) -> Callable[[PassengerError], tuple[int, bytes]]:
     """How the dialect of ``path`` tells an error."""
     if is_ollama(path):
         return ollama.fault
-    here = path.rstrip("/").removeprefix("/v1")
-    return {"/completions": completions.fault, "/embeddings": embeddings.fault}.get(here, chat.fault)
+    if _is_under(path, ANTHROPIC_PATHS) or (anthropic and _is_under(path, MODEL_PATHS)):
+        return partial(messages.fault, request_id=request_id)
+    return _OPENAI.get(path.rstrip("/").removeprefix("/v1"), chat.fault)
+
+
+_OPENAI: Final[Mapping[str, Callable[[PassengerError], tuple[int, bytes]]]] = {
+    "/completions": completions.fault,
+    "/embeddings": embeddings.fault,
+    "/responses": responses.fault,
+}
 
 
 def as_ours(error: Exception, path: str, method: str) -> PassengerError:

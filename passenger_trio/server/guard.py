@@ -16,7 +16,7 @@ from quart import Response, request
 from passenger_trio.config import Server, is_loopback
 from passenger_trio.errors import BadRequest, ConfigError, Forbidden, KeyRefused
 
-OPEN_PATHS: Final = frozenset({"/", "/health"})
+OPEN_PATHS: Final = frozenset({"/", "/health", "/api/hello"})
 """Paths that need no key: they say that a server is here, and nothing else."""
 
 _LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal")

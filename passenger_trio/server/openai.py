@@ -5,8 +5,13 @@ from quart import Blueprint, Response
 from passenger_trio.copilot.catalogue import Catalogue
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.requests import current, json_response, read_body, stream_response
-from passenger_trio.translate import models
+from passenger_trio.translate import anthropic_models, models
 from passenger_trio.translate.fronts import chat
+
+
+def _is_anthropic() -> bool:
+    """Whether the caller speaks Anthropic's dialect, whose list is at the same path."""
+    return "anthropic-version" in current().headers
 
 
 def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
@@ -28,7 +33,17 @@ def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
     @pages.get("/v1/models")
     @pages.get("/models")
     async def list_models() -> Response:
-        return json_response(models.openai_list(await catalogue.models()))
+        shown = await catalogue.models()
+        if _is_anthropic():
+            query = current().args
+            page = anthropic_models.anthropic_list(
+                [model for model in shown if not model.is_disabled],
+                after_id=query.get("after_id"),
+                before_id=query.get("before_id"),
+                limit=query.get("limit"),
+            )
+            return json_response(page)
+        return json_response(models.openai_list(shown))
 
     @pages.get("/v1/models/<path:name>")
     @pages.get("/models/<path:name>")
@@ -36,6 +51,6 @@ def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
         model = await catalogue.find(name)
         if model is None:
             raise catalogue.names.unknown(name)
-        return json_response(models.openai_model(model))
+        return json_response((anthropic_models.anthropic_model if _is_anthropic() else models.openai_model)(model))
 
     return pages

@@ -3,12 +3,20 @@
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from quart import Response, request
 from quart_trio.wrappers import TrioRequest
 
-from passenger_trio.server.relay import Front, Record
+from passenger_trio.server.relay import Record
+
+
+class Typed(Protocol):
+    """What knows the Content-Type of the bytes it makes."""
+
+    @property
+    def content_type(self) -> str: ...
+
 
 LONGEST_HEADER: Final = 4000
 """Bytes of a header's value; clients read about 8 to 64 kB of headers in all."""
@@ -51,7 +59,7 @@ def json_response(body: bytes, *, content_type: str = "application/json", droppe
     return _name_dropped(Response(body, content_type=content_type), dropped)
 
 
-def stream_response(body: AsyncGenerator[bytes], front: Front, *, dropped: Sequence[str] = ()) -> Response:
+def stream_response(body: AsyncGenerator[bytes], front: Typed, *, dropped: Sequence[str] = ()) -> Response:
     """A streamed answer, without a limit on how long it may take."""
     answer = Response(body, content_type=front.content_type, headers={"Cache-Control": "no-cache"})
     answer.timeout = None

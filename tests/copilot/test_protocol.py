@@ -157,7 +157,9 @@ def test_what_is_no_header_is_not_sent(name: str, value: str) -> None:
     ],
 )
 def test_a_turn_is_the_users_or_an_agents(roles: list[str], claimed: str | None, expected: str) -> None:
-    assert protocol.initiator([RequestMessage(role) for role in roles], claimed) == expected
+    agent = protocol.is_agents_turn([RequestMessage(role) for role in roles])
+
+    assert protocol.initiator(agent=agent, claimed=claimed) == expected
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ ASKED = {
     "claude-opus-4.7": ("output_config", {"effort": "medium"}, None),
     "claude-sonnet-4.5": ("thinking_budget", 8000, None),
     "gemini-2.5-pro": ("thinking_budget", 8000, None),
-    "gemini-3-pro-preview": ("reasoning_effort", "low", "reasoning_effort=medium"),
+    "gemini-3-pro-preview": ("reasoning_effort", "low", "think=medium"),
     "gpt-5.3-codex": ("reasoning", {"effort": "medium", "summary": "auto"}, None),
-    "gpt-4.1": ("reasoning_effort", ABSENT, "reasoning_effort"),
+    "gpt-4.1": ("reasoning_effort", ABSENT, "think"),
 }
 """A model, what it is asked when a middling effort is wanted, and what is then named as left out. The answer may have
 16000 tokens, of which a budget is half at most."""
