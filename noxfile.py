@@ -16,6 +16,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 KNOWN_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+AGENTS = ("@openai/codex@0.169.0", "@anthropic-ai/claude-code@2.1.330")
 PURE = ("wire", "translate", "errors.py", "secret.py", "copilot/protocol.py")
 
 
@@ -127,6 +128,20 @@ def live(session: nox.Session) -> None:
     session.install(*groups("conformance"))
     install_wheel(session)
     session.run("python", "tests/conformance/live.py", *session.posargs)
+
+
+@nox.session(default=False)
+def agents(session: nox.Session) -> None:
+    """Codex and Claude Code, from npm, finish tasks against the simulator, set up as docs/clients says."""
+    if shutil.which("npm") is None:
+        session.error("npm is missing, with which the agents are installed")
+    install_wheel(session)
+    prefix = Path(session.create_tmp()).resolve() / "agents"
+    prefix.mkdir(exist_ok=True)
+    quiet = ("--no-audit", "--no-fund", "--no-save", "--loglevel=error")
+    session.run("npm", "install", *quiet, "--prefix", str(prefix), *AGENTS, external=True)
+    session.chdir("tests")  # so that the checkout beside it is not what is imported
+    session.run("python", "-m", "agents", str(prefix / "node_modules/.bin"), *session.posargs)
 
 
 @nox.session(default=False)

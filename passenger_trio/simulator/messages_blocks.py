@@ -16,17 +16,24 @@ _BLOCKS: Final[Mapping[str, frozenset[str]]] = {
     "redacted_thinking": frozenset({"data"}),
     "server_tool_use": frozenset({"id", "name", "input", "cache_control"}),
     "web_search_tool_result": frozenset({"tool_use_id", "content", "cache_control"}),
+    "tool_reference": frozenset({"tool_name", "cache_control"}),
 }
 _PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 
 
-def check_blocks(blocks: Sequence[object], path: str, *, only_text: bool = False) -> None:
-    """Raises :class:`Refused` for a block that is unknown, or known with something else in it."""
+def check_blocks(
+    blocks: Sequence[object], path: str, *, only_text: bool = False, found: bool = False, finding: bool = False
+) -> None:
+    """Raises :class:`Refused` for a block that is unknown, or known with something else in it.
+
+    ``found`` is whether tools that a search has found may stand here, ``finding`` whether they may in a tool's result.
+    """
     for index, block in enumerate(blocks):
         here = f"{path}.{index}"
         kind = block.get("type") if is_object(block) else None
         fields = _BLOCKS.get(kind) if isinstance(kind, str) else None
-        if not is_object(block) or fields is None or (only_text and kind != "text"):
+        misplaced = (only_text and kind != "text") or (kind == "tool_reference" and not found)
+        if not is_object(block) or fields is None or misplaced:
             raise Refused(
                 anthropic(f"{here}: Input tag '{kind}' found using 'type' does not match any of the expected tags")
             )
@@ -42,7 +49,7 @@ def check_blocks(blocks: Sequence[object], path: str, *, only_text: bool = False
             raise Refused(anthropic(f"{here}.thinking.signature: Field required"))
         inner = block.get("content")
         if kind == "tool_result" and is_list(inner):
-            check_blocks(inner, f"{here}.tool_result.content")
+            check_blocks(inner, f"{here}.tool_result.content", found=finding)
 
 
 def check_text(text: object, where: str = "messages") -> None:

@@ -30,6 +30,7 @@ class Block(msgspec.Struct):
     id: str = ""
     name: str = ""
     tool_use_id: str = ""
+    tool_name: str = ""
     content: Any = None
 
 
@@ -190,6 +191,8 @@ def _content(content: str | list[Block]) -> str | list[Part]:
     for block in content:
         if block.type == "text":
             parts.append(Part("text", block.text))
+        elif block.type == "tool_reference":
+            parts.append(Part("text", block.tool_name))
         elif block.type == "image":
             parts.append(Part("image_url"))
     return parts

@@ -69,7 +69,7 @@ def check_shape(raw: Mapping[str, Any], betas: frozenset[str]) -> None:
     system = raw.get("system")
     if is_list(system):
         check_blocks(system, "system", only_text=True)
-    _check_messages(raw["messages"])
+    _check_messages(raw["messages"], finding=_TOOLS in betas)
     cached = count_cache_controls([raw.get("tools"), system, raw["messages"]])
     if cached > _MOST_CACHED:
         raise Refused(
@@ -93,7 +93,8 @@ def _check_tool(tool: Mapping[str, Any], path: str, fields: frozenset[str]) -> N
         raise Refused(anthropic(f"{path}.custom.input_schema.type: Input should be 'object'"))
 
 
-def _check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
+def _check_messages(messages: Sequence[Mapping[str, Any]], *, finding: bool) -> None:
+    """``finding`` is whether results may name found tools: the official client's do, with the beta for it."""
     if not messages:
         raise Refused(anthropic("messages: at least one message is required"))
     for index, message in enumerate(messages):
@@ -107,7 +108,7 @@ def _check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
         if not content:
             raise Refused(anthropic(f"{path}: {_EMPTY}"))
         if is_list(content):
-            check_blocks(content, f"{path}.content")
+            check_blocks(content, f"{path}.content", finding=finding)
         else:
             check_text(content)
     if messages[-1]["role"] == "assistant":

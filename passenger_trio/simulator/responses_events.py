@@ -38,6 +38,8 @@ class Events:
                 self._text(index, answer, done["content"][0])
             case "custom_tool_call":
                 self._parts("response.custom_tool_call_input", index, cut(done["input"]), input=done["input"])
+            case "tool_search_call":
+                pass  # there are no events for its arguments
             case _:
                 pieces = _fragments(done["arguments"])
                 self._parts("response.function_call_arguments", index, pieces, arguments=done["arguments"])

@@ -17,6 +17,7 @@ from passenger_trio.simulator.directives import ScriptedCall
 from passenger_trio.simulator.refusals import Refusal
 from passenger_trio.simulator.responses_events import Events
 from passenger_trio.simulator.responses_request import ResponsesRequest, TextSettings
+from passenger_trio.simulator.responses_tools import Offered
 from passenger_trio.simulator.stamp import Stamp, Stream
 
 _ID_BYTES: Final = 300
@@ -31,7 +32,7 @@ class ResponsesForm:
     def __init__(self, request: ResponsesRequest, model: Model) -> None:
         self._request = request
         self._model = model
-        self._custom = request.custom_tools()
+        self._offered = request.offered()
 
     def too_long(self, tokens: int, limit: int) -> Refusal:  # noqa: ARG002 - it tells no numbers
         """The prompt does not fit."""
@@ -114,11 +115,18 @@ class ResponsesForm:
         return items
 
     def _call(self, call: ScriptedCall, call_id: str, *, begins: bool) -> dict[str, Any]:
-        status = "in_progress" if begins else "completed"
-        item: dict[str, Any] = {"call_id": call_id, "name": call.name, "status": status}
-        if call.name in self._custom:
-            return item | {"input": "" if begins else _text_of(call), "type": "custom_tool_call"}
-        return item | {"arguments": "" if begins else call.arguments, "type": "function_call"}
+        item: dict[str, Any] = {"call_id": call_id, "status": "in_progress" if begins else "completed"}
+        tool = self._offered.get(call.name, Offered("function_call", call.name))
+        item["type"] = tool.kind
+        if tool.kind == "tool_search_call":
+            arguments = "{}" if begins else call.arguments
+            return item | {"arguments": msgspec.json.decode(arguments), "execution": "client"}
+        item["name"] = tool.name
+        if tool.namespace is not None:
+            item["namespace"] = tool.namespace
+        if tool.kind == "custom_tool_call":
+            return item | {"input": "" if begins else _text_of(call)}
+        return item | {"arguments": "" if begins else call.arguments}
 
     def _tells(self, answer: Answer) -> bool:
         """A summary is told to who asks for it, and where a directive made the model think."""

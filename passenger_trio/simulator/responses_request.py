@@ -20,11 +20,18 @@ from passenger_trio.simulator.conversation import (
     Tool,
 )
 from passenger_trio.simulator.refusals import NO_PREVIOUS_RESPONSE, Refused, invalid_body
+from passenger_trio.simulator.responses_tools import (
+    SEARCH,
+    Offered,
+    ResponsesTool,
+    check_namespaces,
+    check_past_call,
+    joined,
+    offered,
+)
 from passenger_trio.simulator.schema_merge import is_list, is_object
 
-FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
-"""What a custom tool takes, in terms of a function: one text."""
-
+_OFFERING = frozenset({"additional_tools", "tool_search_output"})
 _TEXTS = frozenset({"input_text", "output_text", "text"})
 
 
@@ -36,15 +43,13 @@ class Item(msgspec.Struct):
     content: Any = None
     call_id: str = ""
     name: str = ""
+    namespace: str | None = None
     output: Any = None
+    tools: list[Any] | None = None
 
-
-class ResponsesTool(msgspec.Struct):
-    """One entry of ``tools``. Those that are neither functions nor custom ones are Copilot's own, and never called."""
-
-    type: str
-    name: str = ""
-    parameters: dict[str, Any] | bool | None = None
+    def offers(self) -> list[ResponsesTool]:
+        """The tools that it puts on offer, beside those of the request."""
+        return msgspec.convert(self.tools or [], list[ResponsesTool]) if self.type in _OFFERING else []
 
 
 class Reasoning(msgspec.Struct):
@@ -90,20 +95,32 @@ class ResponsesRequest(msgspec.Struct):
         """Whether the request asks for reasoning."""
         return self.reasoning is not None and self.reasoning.effort != "none"
 
-    def custom_tools(self) -> frozenset[str]:
-        """The names of the tools that take a text in place of arguments."""
-        return frozenset(tool.name for tool in self.tools or () if tool.type == "custom")
+    def items(self) -> list[Item]:
+        """The input's items; none where it is a text."""
+        return self.input if isinstance(self.input, list) else []
+
+    def offered(self) -> dict[str, Offered]:
+        """The tools that may be called, wherever they were put on offer. Raises :class:`Refused`."""
+        try:
+            more = [tool for item in self.items() for tool in item.offers()]
+        except msgspec.ValidationError as error:
+            raise Refused(invalid_body(f"invalid request body: {error}")) from None
+        return offered([*(self.tools or ()), *more])
 
     def check(self, model: Model) -> None:
         """Raises :class:`Refused` for what the endpoint or the model does not take."""
         if self.previous_response_id is not None:
             raise Refused(NO_PREVIOUS_RESPONSE)
-        chat_rules.check_tools([tool.name for tool in self.tools or () if tool.type in {"function", "custom"}])
+        tools = self.offered().values()
+        chat_rules.check_tools([tool.name for tool in tools])
+        check_namespaces(self.tools or ())
         effort = self.reasoning.effort if self.reasoning is not None else None
         chat_rules.check_limits(model, effort=effort, tokens_out=self.max_output_tokens)
-        for item in self.input if isinstance(self.input, list) else ():
+        for item in self.items():
             if item.type == "item_reference":
                 raise Refused(invalid_body("items are not stored, and cannot be referred to"))
+            if item.type == "function_call":
+                check_past_call(item.name, item.namespace, tools)
             for part in item.content if is_list(item.content) else ():
                 _check_part(part)
 
@@ -114,7 +131,8 @@ class ResponsesRequest(msgspec.Struct):
             messages.append(Message("user", self.input))
         else:
             messages += [message for item in self.input if (message := _message(item)) is not None]
-        tools, choice = _choice(self.tool_choice, [_tool(tool) for tool in self.tools or () if _callable(tool)])
+        functions = [Function(name, tool.parameters) for name, tool in self.offered().items()]
+        tools, choice = _choice(self.tool_choice, [Tool(function) for function in functions])
         form = self.text.format if self.text is not None else None
         return Conversation(
             messages,
@@ -157,7 +175,13 @@ def _message(item: Item) -> Message | None:
     if item.type == "message":
         return Message(item.role, _content(item.content))
     if item.type in {"function_call", "custom_tool_call"}:
-        return Message("assistant", tool_calls=[PastCall(item.call_id, CalledFunction(item.name))])
+        called = CalledFunction(joined(item.namespace, item.name))
+        return Message("assistant", tool_calls=[PastCall(item.call_id, called)])
+    if item.type == "tool_search_call":
+        return Message("assistant", tool_calls=[PastCall(item.call_id, CalledFunction(SEARCH))])
+    if item.type == "tool_search_output":
+        found = ", ".join(offered(item.offers())) or "nothing"
+        return Message("tool", f"found {found}", tool_call_id=item.call_id)
     if item.type in {"function_call_output", "custom_tool_call_output"}:
         return Message("tool", _content(item.output), tool_call_id=item.call_id)
     return None
@@ -174,14 +198,6 @@ def _content(content: object) -> str | list[Part]:
         elif kind == "input_image":
             parts.append(Part("image_url"))
     return parts
-
-
-def _callable(tool: ResponsesTool) -> bool:
-    return tool.type in {"function", "custom"}
-
-
-def _tool(tool: ResponsesTool) -> Tool:
-    return Tool(Function(tool.name, FREE_TEXT if tool.type == "custom" else tool.parameters))
 
 
 def _choice(choice: object, tools: list[Tool]) -> tuple[list[Tool], str | NamedChoice | None]:

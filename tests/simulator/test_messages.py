@@ -285,6 +285,27 @@ async def test_betas_allow_their_fields_and_unknown_ones_are_refused(line):
     assert "output-128k-2025-02-19" in unknown.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("beta", ["advanced-tool-use-2025-11-20", "interleaved-thinking-2025-05-14"])
+async def test_tools_that_were_found_may_stand_in_a_result_with_the_beta_for_it_alone(line, beta):
+    call = {"type": "tool_use", "id": "t1", "name": "ToolSearch", "input": {}}
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "t1",
+        "content": [{"type": "tool_reference", "tool_name": "WebFetch"}],
+    }
+    history = [
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result]},
+    ]
+    answer = await send(line, history, headers={"anthropic_beta": beta})
+
+    if beta.startswith("advanced"):
+        assert answer.json()["content"][0]["text"] == "The tool ToolSearch answered: WebFetch"
+    else:
+        assert "messages.2.content.0.tool_result.content.0: Input tag 'tool_reference'" in answer.text
+
+
 async def test_a_request_as_the_official_client_sends_it_is_answered(line):
     answer = await send(
         line,
