@@ -1,6 +1,7 @@
 """The pages against the code."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import cast
 
@@ -10,7 +11,7 @@ from passenger_trio.config import Server
 from passenger_trio.copilot.catalogue import Catalogue
 from passenger_trio.copilot.client import CopilotClient
 from passenger_trio.server.app import build_app
-from passenger_trio.server.exchange import Exchange
+from passenger_trio.server.exchange import BACKS, Exchange
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
@@ -57,3 +58,31 @@ def test_the_matrix_has_every_cell_and_each_says_what_its_test_asserts() -> None
     page = (ROOT / "docs/matrix.md").read_text()
 
     assert page == grid.page({place: grid.word(place) for place in grid.places()}), "`nox -s conformance` writes it"
+
+
+def test_the_matrix_has_four_dialects_and_every_endpoint_that_chats_are_sent_to() -> None:
+    page = (ROOT / "docs/matrix.md").read_text()
+
+    assert len(re.findall(r"^## ", page, re.MULTILINE)) == 4
+    assert set(re.findall(r"^- `[^`]+` is `[^`]+` on `([^`]+)`$", page, re.MULTILINE)) == {back.PATH for back in BACKS}
+
+
+@pytest.mark.parametrize(
+    "name, package", [("codex.md", "@openai/codex"), ("claude-code.md", "@anthropic-ai/claude-code")]
+)
+def test_the_page_of_an_agent_names_the_version_that_it_is_held_against(name: str, package: str) -> None:
+    [version] = re.findall(rf'"{package}@([0-9.]+)"', (ROOT / "noxfile.py").read_text())
+    [named] = re.findall(r"Held against [A-Za-z ]+ ([0-9.]+) by", (ROOT / "docs/clients" / name).read_text())
+
+    assert named == version
+
+
+def test_the_pages_of_agents_have_what_the_run_of_them_takes_from_there() -> None:
+    from agents import pages  # noqa: PLC0415 - as above
+
+    provider = tomllib.loads(pages.codex_config("http://there"))["model_providers"]["passenger-trio"]
+    exported = dict(re.findall(r"^export (\w+)=(\S+)$", pages.claude_environment("http://there"), re.MULTILINE))
+    assert (provider["base_url"], provider["wire_api"]) == ("http://there/v1", "responses")
+    assert exported["ANTHROPIC_BASE_URL"] == "http://there"
+    assert "client_metadata" in pages.left_out(pages.CODEX)
+    assert "metadata" in pages.left_out(pages.CLAUDE)

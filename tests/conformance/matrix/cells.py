@@ -64,6 +64,9 @@ VERDICT: Final[dict[str, Any]] = {
     "required": ["mood", "stars"],
     "additionalProperties": False,
 }
+CACHED: Final = 16
+"""The tokens of a prompt that came from a cache; no recorded prompt has less of them."""
+
 TWENTY: Final = " ".join(f"word{number}" for number in range(20))
 
 
@@ -186,16 +189,30 @@ async def _reason_and_return(stage: Stage, *, whole: bool) -> None:
     signed = stage.witness.signed[-1]
     assert asked.reasoning
     [call] = asked.calls
+    if stage.front.native is not None and stage.endpoint.signs:
+        check_held(stage, asked.signed, signed)
+    if whole and stage.front.carries_reasoning:
+        question = Said(f"{question.text}, please")  # another conversation to the house, which knows nothing of it
     heard = await stage.ask(question, Answered(asked, whole), Result(call, "sunny"), tools=[WEATHER])
 
     assert heard.text == "The tool get_weather answered: sunny"
     thoughts = stage.sent().thoughts()
-    if not stage.endpoint.signs:
+    if not stage.endpoint.signs or (stage.is_native and not whole):
         assert thoughts == []
         return
     [thought] = thoughts
     assert thought.signed in signed
     assert thought.text == asked.reasoning
+
+
+def check_held(stage: Stage, held: Sequence[str], signed: Sequence[str]) -> None:
+    """What the client holds is Copilot's own where it goes back as it is, else marked with the model it is for."""
+    if stage.is_native:
+        assert len(held) == 1
+        assert held[0] in signed
+    else:
+        assert all(f";{stage.endpoint.model};" in piece for piece in held)
+        assert any(own in piece for piece in held for own in signed)
 
 
 @cell("reasoning comes back in the client's message")
@@ -213,7 +230,7 @@ async def stop(stage: Stage) -> None:
     heard = await stage.ask(Said("[[reply:before END after]]"), stops=["END"])
 
     assert heard.text.rstrip() == "before"
-    check_end(stage, heard)
+    check_end(stage, heard, "stopped" if stage.endpoint.tells_stop else "said")
     assert stage.sent().stops() == ["END"]
 
 
@@ -233,6 +250,15 @@ async def usage(stage: Stage) -> None:
     thought = len(heard.reasoning.split())
     assert heard.usage == (6, 3 + thought)
     assert stage.sent().stream == stage.way.stream
+
+    recorded = stage.endpoint.streamed if stage.way.stream else stage.endpoint.whole
+    stage.replay(recorded.cached(CACHED))
+    heard = await stage.ask(Said("Hello"))
+
+    assert heard.usage is not None
+    assert heard.usage[0] == recorded.read
+    assert heard.cached == (CACHED if stage.front.tells_cached else None)
+    assert stage.sent().users() == ["Hello"]
 
 
 @cell("refused before the first byte")

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from house import House, open_house
 
-for module in ("cells", "endpoints", "stage", "openai_chat", "ollama_chat"):
+for module in (
+    *("cells", "endpoints", "stage"),
+    *("openai_chat", "ollama_chat", "openai_responses", "anthropic_messages"),
+):
     pytest.register_assert_rewrite(f"conformance.matrix.{module}")  # before it is imported
 
 from conformance.matrix import grid  # noqa: E402
@@ -22,9 +25,9 @@ OUTCOMES = pytest.StashKey[dict[Place, str]]()
 
 
 @pytest.fixture
-def witness() -> Witness:
-    """The simulator behind the house."""
-    return Witness()
+def witness(request: pytest.FixtureRequest) -> Witness:
+    """The simulator behind the house; its parameter, if it has one, are the models without endpoints in its list."""
+    return Witness(getattr(request, "param", ()))
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """The columns of the matrix: Copilot's endpoints, and the same questions to what reaches each of them."""
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+SAMPLES: Final = Path(__file__).parents[2] / "samples/copilot"
 
 
 class SentTool(NamedTuple):
@@ -153,16 +157,26 @@ class ResponsesBody(Body):
     """A request to ``/responses``."""
 
     def _items(self, kind: str, role: str | None = None) -> list[dict[str, Any]]:
-        return [item for item in self.fields["input"] if item["type"] == kind and role in {None, item.get("role")}]
+        return [
+            item
+            for item in self.fields["input"]
+            if item.get("type", "message") == kind and role in {None, item.get("role")}
+        ]
 
     def system(self) -> list[str]:
-        return [text for item in self._items("message", "system") for text in _texts(item["content"])]
+        texts = [text for item in self._items("message", "system") for text in _texts(item["content"])]
+        return [*_texts(self.fields.get("instructions")), *texts]
 
     def users(self) -> list[str]:
         return ["".join(_texts(item["content"])) for item in self._items("message", "user")]
 
     def pictures(self) -> list[str]:
-        parts = [part for item in self._items("message", "user") for part in item["content"]]
+        parts = [
+            part
+            for item in self._items("message", "user")
+            if isinstance(item["content"], list)
+            for part in item["content"]
+        ]
         return [part["image_url"] for part in parts if part["type"] == "input_image"]
 
     def tools(self) -> list[SentTool]:
@@ -244,27 +258,85 @@ class MessagesBody(Body):
         return self.fields.get("max_tokens")
 
 
-@dataclass(frozen=True, slots=True)
+class Recorded(NamedTuple):
+    """A recorded answer, by the name of its file, and the tokens of its prompt when 16 of them came from a cache."""
+
+    name: str
+    read: int
+
+    def cached(self, tokens: int) -> bytes:
+        """The answer as it is when ``tokens`` came from a cache: recorded was none that did."""
+        answer = (SAMPLES / self.name).read_bytes()
+        *_, told = re.finditer(rb'"(?:cached_tokens|cache_read_input_tokens)": ?(0)', answer)
+        return answer[: told.start(1)] + b"%d" % tokens + answer[told.end(1) :]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One column: a model, and where it answers.
 
     ``effort`` is what has to reach it when ``high`` is asked for: None if the model lists no efforts. ``signs`` is
-    whether its reasoning comes with something that only Copilot can read, without which it cannot return.
+    whether its reasoning comes with something that only Copilot can read, without which it cannot return;
+    ``tells_stop`` whether an answer that ended with a stop sequence says so. ``whole`` and ``streamed`` are answers
+    of its form.
     """
 
     name: str
     path: str
     model: str
     body: type[Body]
-    effort: str | None
+    whole: Recorded
+    streamed: Recorded
+    effort: str | None = None
     signs: bool = True
+    tells_stop: bool = False
 
 
 ENDPOINTS: Final[Sequence[Endpoint]] = (
-    Endpoint("chat", "/chat/completions", "gpt-4.1", ChatBody, None, signs=False),
-    Endpoint("chat.claude", "/chat/completions", "claude-sonnet-4.5", ChatBody, None),
-    Endpoint("chat.gemini", "/chat/completions", "gemini-3-pro-preview", ChatBody, "high"),
-    Endpoint("responses", "/responses", "gpt-5.3-codex", ResponsesBody, "high"),
-    Endpoint("messages", "/v1/messages", "claude-opus-4.7", MessagesBody, "high"),
+    Endpoint(
+        name="chat",
+        path="/chat/completions",
+        model="gpt-4.1",
+        body=ChatBody,
+        whole=Recorded("chat_nonstream_text_gpt41.json", 17),
+        streamed=Recorded("chat_stream_text.sse", 17),
+        signs=False,
+    ),
+    Endpoint(
+        name="chat.claude",
+        path="/chat/completions",
+        model="claude-sonnet-4.5",
+        body=ChatBody,
+        whole=Recorded("chat_nonstream_claude_split_new.json", 1204),
+        streamed=Recorded("chat_stream_reasoning_claude.sse", 18),
+    ),
+    Endpoint(
+        name="chat.gemini",
+        path="/chat/completions",
+        model="gemini-3-pro-preview",
+        body=ChatBody,
+        whole=Recorded("chat_nonstream_reasoning_gemini.json", 21),
+        streamed=Recorded("chat_stream_reasoning_gemini.sse", 6009),
+        effort="high",
+    ),
+    Endpoint(
+        name="responses",
+        path="/responses",
+        model="gpt-5.3-codex",
+        body=ResponsesBody,
+        whole=Recorded("responses_nonstream.json", 30),
+        streamed=Recorded("responses_stream.sse", 73),
+        effort="high",
+    ),
+    Endpoint(
+        name="messages",
+        path="/v1/messages",
+        model="claude-opus-4.7",
+        body=MessagesBody,
+        whole=Recorded("messages_nonstream.json", 32),  # 16 of them are counted beside the cache
+        streamed=Recorded("messages_stream.sse", 32),
+        effort="high",
+        tells_stop=True,
+    ),
 )
 """Each endpoint, and on ``/chat/completions`` each family of models: their answers have other forms there."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-Ending: TypeAlias = Literal["said", "called", "cut"]
-"""Why an answer is over: all was said, tools were called, or the tokens ran out."""
+Ending: TypeAlias = Literal["said", "called", "cut", "stopped"]
+"""Why an answer is over: all was said, tools were called, the tokens ran out, or a stop sequence was met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Heard:
     """An answer by what the package says of it, as far as it has come.
 
     ``pieces`` counts the parts in which the text came, ``finish`` is the dialect's own word, ``usage`` the tokens read
-    and written, ``message`` the package's own object, ``ended`` whether it came to a good end.
+    and written, ``cached`` how many of those read came from a cache, ``signed`` what only the model can read of the
+    reasoning, ``message`` the package's own object, ``ended`` whether it came to a good end.
     """
 
     text: str = ""
@@ -39,6 +40,8 @@ class Heard:
     calls: list[Called] = field(default_factory=list[Called])
     finish: str | None = None
     usage: tuple[int, int] | None = None
+    cached: int | None = None
+    signed: list[str] = field(default_factory=list[str])
     message: Any = None
     pieces: int = 0
     ended: bool = False
@@ -103,7 +106,10 @@ class Front(ABC):
 
     Both ways of asking write down what they hear as they hear it, so that a broken answer can be looked at. They raise
     the package's own errors: ``bad_request`` for a 400, ``rate_limited`` for a 429, ``broken`` in a stream that breaks.
-    ``endings`` are the dialect's words for why an answer is over; ``tells_retry_after`` is whether errors have headers.
+    ``endings`` are the dialect's words for why an answer is over; ``tells_retry_after`` is whether errors have headers,
+    ``tells_cached`` whether usage has the tokens that came from a cache, ``carries_reasoning`` whether messages have a
+    place for what only the model can read of its reasoning. ``native`` is the endpoint that speaks the
+    dialect itself, where what the client writes passes as it is.
     """
 
     name: ClassVar[str]
@@ -112,6 +118,9 @@ class Front(ABC):
     broken: ClassVar[type[Exception]]
     endings: ClassVar[Mapping[Ending, str]]
     tells_retry_after: ClassVar[bool] = True
+    tells_cached: ClassVar[bool] = True
+    carries_reasoning: ClassVar[bool] = True
+    native: ClassVar[str | None] = None
 
     @abstractmethod
     def blocking(self, url: str, asked: Asked, heard: Heard) -> None:

@@ -9,6 +9,8 @@ from conformance.matrix.endpoints import ENDPOINTS
 FRONTS: Final[Mapping[str, str]] = {
     "openai_chat": "`openai`, chat completions",
     "ollama": "`ollama`, chat",
+    "openai_responses": "`openai`, Responses",
+    "anthropic": "`anthropic`, Messages",
 }
 """The fronts by their names, and what people call them."""
 
@@ -33,6 +35,18 @@ class Refused(NamedTuple):
         return f"400: `{self.field}`"
 
 
+class Unsaid(NamedTuple):
+    """A wish for which the package has no parameter: what it would be called, and why there is none."""
+
+    parameter: str
+    why: str
+
+    @property
+    def word(self) -> str:
+        """What stands in the cell."""
+        return "not in the dialect"
+
+
 class Otherwise(NamedTuple):
     """An answer that is as it should be, and not what the row's name promises."""
 
@@ -46,20 +60,40 @@ FAILS: Final = "FAILS"
 _UNSIGNED: Final = Otherwise(
     "nothing", "GPT's reasoning comes without a signature here: nothing can go back, nothing does"
 )
-_NO_STOPS: Final = Refused("stop", "the endpoint has no stop sequences")
-_NO_SCHEMA: Final = Refused("response_format", "does not take a schema to hold the answer to")
+_PASSED: Final = Otherwise(
+    "nothing", "the body passes as the client wrote it: reasoning that it left out is not filled in"
+)
+_UNPROVEN: Final = Otherwise("yes", "`output_config.format` passes as it is; that Copilot takes it is not recorded")
+_END_TURN: Final = Otherwise("yes, as `end_turn`", "an answer does not tell of the stop sequence that it met")
+_NO_SUCH: Final = Unsaid("stop", "OpenAI's Responses have no stop sequences")
 
-EXCEPTIONS: Final[Mapping[Place, Refused | Otherwise]] = {
-    Place(front, endpoint, row): exception
-    for front in ("openai_chat", "ollama")
-    for endpoint, row, exception in (
-        ("chat", "reasoning_returned", _UNSIGNED),
-        ("chat", "reasoning_recalled", _UNSIGNED),
-        ("responses", "stop", _NO_STOPS),
-        ("messages", "json_schema", _NO_SCHEMA),
-    )
+_NO_STOPS: Final = "the endpoint has no stop sequences"
+_NO_SCHEMA: Final = "does not take a schema to hold the answer to"
+
+Exceptional: TypeAlias = Refused | Unsaid | Otherwise
+
+EXCEPTIONS: Final[Mapping[Place, Exceptional]] = {
+    **{
+        Place(front, "chat", row): _UNSIGNED for front in FRONTS for row in ("reasoning_returned", "reasoning_recalled")
+    },
+    Place("openai_chat", "responses", "stop"): Refused("stop", _NO_STOPS),
+    Place("openai_chat", "messages", "json_schema"): Refused("response_format", _NO_SCHEMA),
+    Place("ollama", "responses", "stop"): Refused("options.stop", _NO_STOPS),
+    Place("ollama", "messages", "json_schema"): Refused("format", _NO_SCHEMA),
+    Place("openai_responses", "messages", "json_schema"): Refused("text.format", _NO_SCHEMA),
+    Place("openai_responses", "responses", "reasoning_recalled"): _PASSED,
+    **{Place("openai_responses", endpoint.name, "stop"): _NO_SUCH for endpoint in ENDPOINTS},
+    Place("anthropic", "responses", "stop"): Refused("stop_sequences", _NO_STOPS),
+    Place("anthropic", "messages", "json_schema"): _UNPROVEN,
+    Place("anthropic", "messages", "reasoning_recalled"): _PASSED,
+    **{Place("anthropic", endpoint, "stop"): _END_TURN for endpoint in ("chat", "chat.claude", "chat.gemini")},
 }
 """The cells that are something else than ``yes``."""
+
+UNPLACED: Final[Mapping[tuple[str, str], frozenset[str]]] = {
+    ("anthropic", "chat.claude"): frozenset({"claude-sonnet-4.5"}),
+}
+"""Fronts and endpoints that meet only where Copilot's list names no endpoints for some models: such ones chat alone."""
 
 Outcomes: TypeAlias = Mapping[Place, str]
 """What stands in each cell."""
@@ -94,6 +128,11 @@ def page(outcomes: Outcomes) -> str:
             "whose answers have a form of their own:",
             "",
             *(f"- {model}" for model in models),
+            "",
+            "A model that is on several of them is asked in the client's own dialect, else on the first of",
+            "`/chat/completions`, `/responses` and `/v1/messages`. So a Messages client meets `chat.claude` only where",
+            "Copilot's list names no endpoints for that model, as it does for models that are on `/chat/completions`",
+            "alone: such a list is what its column was played with.",
             *tables,
             "",
             *(f"{number}. {note}." for note, number in notes.items()),
@@ -116,6 +155,9 @@ def _noted(place: Place, outcomes: Outcomes, notes: dict[str, int]) -> str:
     outcome, exception = outcomes[place], EXCEPTIONS.get(place)
     if exception is None or outcome != exception.word:
         return outcome
-    where = next(endpoint.path for endpoint in ENDPOINTS if endpoint.name == place.endpoint)
-    number = notes.setdefault(f"`{where}`: {exception.why}", len(notes) + 1)
+    note = exception.why
+    if not isinstance(exception, Unsaid):  # it is the endpoint's matter
+        where = next(endpoint.path for endpoint in ENDPOINTS if endpoint.name == place.endpoint)
+        note = f"`{where}`: {note}"
+    number = notes.setdefault(note, len(notes) + 1)
     return f"{outcome} ({number})"

@@ -13,8 +13,10 @@ class OllamaChat(Front):
 
     name = "ollama"
     bad_request = rate_limited = broken = ollama.ResponseError
-    endings: ClassVar[Mapping[Ending, str]] = {"said": "stop", "called": "stop", "cut": "length"}
+    endings: ClassVar[Mapping[Ending, str]] = {"said": "stop", "called": "stop", "cut": "length", "stopped": "stop"}
     tells_retry_after = False
+    tells_cached = False
+    carries_reasoning = False
 
     def blocking(self, url: str, asked: Asked, heard: Heard) -> None:
         with ollama.Client(host=url, timeout=10) as client:

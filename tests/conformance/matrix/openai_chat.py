@@ -17,7 +17,12 @@ class OpenAiChat(Front):
     bad_request = openai.BadRequestError
     rate_limited = openai.RateLimitError
     broken = openai.APIError
-    endings: ClassVar[Mapping[Ending, str]] = {"said": "stop", "called": "tool_calls", "cut": "length"}
+    endings: ClassVar[Mapping[Ending, str]] = {
+        "said": "stop",
+        "called": "tool_calls",
+        "cut": "length",
+        "stopped": "stop",
+    }
 
     def blocking(self, url: str, asked: Asked, heard: Heard) -> None:
         with openai.OpenAI(**_settings(url)) as client:
@@ -109,6 +114,7 @@ def _read(answer: Any, heard: Heard) -> None:
     heard.finish = choice.finish_reason
     if answer.usage is not None:
         heard.usage = (answer.usage.prompt_tokens, answer.usage.completion_tokens)
+        heard.cached = answer.usage.prompt_tokens_details.cached_tokens if answer.usage.prompt_tokens_details else None
     if choice.finish_reason is not None:
         assert choice.message.role == "assistant"
         heard.calls = [

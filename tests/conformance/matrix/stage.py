@@ -2,7 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from conformance.matrix.front import Asked, Front, Heard, Turn
 from house import House
 
 from passenger_trio.simulator import Simulator
-from passenger_trio.simulator.records import SeenRequest
+from passenger_trio.simulator.records import Fault, SeenRequest
 from passenger_trio.simulator.stamp import Stamp
 
 _GENERATING: Final = frozenset({"/chat/completions", "/responses", "/v1/messages"})
@@ -32,11 +33,22 @@ class _NotedStamp(Stamp):
 
 
 class Witness(Simulator):
-    """The simulator, which remembers what only Copilot can read: ``signed`` has a list for each of its answers."""
+    """The simulator, which remembers what only Copilot can read: ``signed`` has a list for each of its answers.
 
-    def __init__(self) -> None:
+    Its list names no endpoints for the models in ``unplaced``, which Copilot has for models that chat alone.
+    """
+
+    def __init__(self, unplaced: Collection[str] = ()) -> None:
         super().__init__()
         self.signed: list[list[str]] = []
+        self._unplaced = unplaced
+
+    def models(self, api_version: str | None) -> bytes:
+        listed = json.loads(super().models(api_version))
+        for entry in listed["data"]:
+            if entry["id"] in self._unplaced:
+                del entry["supported_endpoints"]
+        return json.dumps(listed).encode()
 
     def stamp(self, model: str) -> Stamp:
         made = super().stamp(model)
@@ -89,6 +101,16 @@ class Stage:
                 asyncio.run(self.front.concurrent(url, asked, heard))
 
         await trio.to_thread.run_sync(call, abandon_on_cancel=True)
+
+    def replay(self, body: bytes) -> None:
+        """Have Copilot answer the next request with ``body``."""
+        kind = "text/event-stream" if self.way.stream else "application/json"
+        self.witness.faults.append(Fault(path=self.endpoint.path, status=200, body=body, content_type=kind))
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the endpoint speaks the package's own dialect, and the body passes."""
+        return self.front.native == self.endpoint.path
 
     def generated(self) -> list[SeenRequest]:
         """The requests for answers that have reached Copilot."""
