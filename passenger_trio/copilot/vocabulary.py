@@ -14,6 +14,10 @@ from passenger_trio.wire.models import Model
 EMBEDDING: Final = "cl100k_base"
 """The vocabulary of every embeddings model that OpenAI and Copilot offer."""
 
+SLICE: Final = 512
+"""Characters that are counted at a time: the time that a run of one letter takes grows with the square of its length.
+A cut word is a token or two more."""
+
 _NEWEST: Final = "o200k_base"
 _KNOWN: Final = ("cl100k_base", _NEWEST)
 
@@ -63,7 +67,7 @@ def _load_counter(name: str) -> Callable[[str], int]:
     encoding = _encoding(name)
 
     def count(text: str) -> int:
-        return len(encoding.encode_ordinary(text))
+        return sum(len(encoding.encode_ordinary(text[at : at + SLICE])) for at in range(0, len(text), SLICE))
 
     return count
 

@@ -1,6 +1,6 @@
 """Anthropic's routes. Its list of models is at the same path as OpenAI's, in ``openai.py``."""
 
-import trio.to_thread
+import anyio.to_thread
 from quart import Blueprint, Response
 
 from passenger_trio.copilot import vocabulary
@@ -69,7 +69,8 @@ def routes(exchange: Exchange) -> Blueprint:
         model = await exchange.model(asked.model)
         request.record.model = model.id
         count = await vocabulary.counter(model)
-        return json_response(tokens.answer(await trio.to_thread.run_sync(tokens.count, asked.envelope, count)))
+        counted = await anyio.to_thread.run_sync(tokens.count, asked.envelope, count, abandon_on_cancel=True)
+        return json_response(tokens.answer(counted))
 
     @pages.get("/api/hello")
     async def hello() -> Response:

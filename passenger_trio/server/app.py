@@ -75,6 +75,8 @@ def _log(request: PassengerRequest, status: int, *, complete: bool, seconds: flo
         words.append(f"model={_in_a_line(record.model)}")
     if record.usage is not None:
         words.append(f"in={record.usage.prompt_tokens} out={record.usage.completion_tokens}")
+    if record.dropped:
+        words.append(f"dropped={_in_a_line(record.dropped.replace(', ', ','))}")
     if not complete:
         words.append("client-left")
     if record.model:

@@ -23,6 +23,7 @@ class Record:
     model: str = ""
     upstream_id: str = ""
     usage: Usage | None = None
+    dropped: str = ""
     error: str = ""
 
 
@@ -113,27 +114,29 @@ async def relay(reply: Reply, answer: Answer, record: Record) -> AsyncGenerator[
     """
     splitter = sse.Splitter()
     ended = False
-    while not ended:
-        pieces: list[bytes] = []
-        try:
-            data = await _read(reply, answer)
-            for event in splitter.feed(data) if data else splitter.end():
-                pieces.append(answer.event(event))  # noqa: PERF401 - what came before a fault is kept
-            if answer.done or not data:
-                pieces.append(answer.end())
+    try:
+        while not ended:
+            pieces: list[bytes] = []
+            try:
+                data = await _read(reply, answer)
+                for event in splitter.feed(data) if data else splitter.end():
+                    pieces.append(answer.event(event))  # noqa: PERF401 - what came before a fault is kept
+                if answer.done or not data:
+                    pieces.append(answer.end())
+                    ended = True
+            except PassengerError as error:
+                record.error = error.message
+                pieces.append(answer.fault(error))
                 ended = True
-        except PassengerError as error:
-            record.error = error.message
-            pieces.append(answer.fault(error))
-            ended = True
-        except Exception:
-            logger.exception("internal error in the middle of an answer")
-            record.error = "internal error"
-            pieces.append(answer.fault(PassengerError("passenger-trio has made a mistake.", code="internal_error")))
-            ended = True
+            except Exception:
+                logger.exception("internal error in the middle of an answer")
+                record.error = "internal error"
+                pieces.append(answer.fault(PassengerError("passenger-trio has made a mistake.", code="internal_error")))
+                ended = True
+            if written := b"".join(pieces):
+                yield written
+    finally:  # also where the client has left
         record.usage = answer.usage or record.usage
-        if written := b"".join(pieces):
-            yield written
     if not record.error:
         await reply.drain()
 

