@@ -111,8 +111,9 @@ class Exchange:
         except BadRequest as error:
             words.reword(error, call.names)
             raise
+        agent = protocol.is_agents_turn(call.request.messages) if call.agent is None else call.agent
         headers = protocol.call_headers(
-            initiator=protocol.initiator(agent=protocol.is_agents_turn(call.request.messages), claimed=initiator),
+            initiator=protocol.initiator(agent=agent, claimed=initiator),
             vision=protocol.has_picture(call.request.messages),
             request_id=record.request_id,
         )

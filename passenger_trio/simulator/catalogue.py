@@ -49,6 +49,7 @@ class Supports(msgspec.Struct, frozen=True):
     tool_calls: bool = False
     reasoning_effort: tuple[str, ...] = ()
     dimensions: bool = False
+    structured_outputs: bool = False
     adaptive_thinking: bool = False
     min_thinking_budget: int = 0
     max_thinking_budget: int | None = None

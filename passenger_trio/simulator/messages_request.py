@@ -109,6 +109,7 @@ class MessagesRequest(msgspec.Struct):
             budget=self.thinking.budget_tokens if self.thinking is not None else None,
             temperature=self.temperature,
             forced=self.tool_choice is not None and self.tool_choice.type in {"any", "tool"},
+            formed=self.output_config is not None and self.output_config.format is not None,
         )
         messages_rules.check_limits(wishes, model)
 

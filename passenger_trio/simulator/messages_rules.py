@@ -142,7 +142,9 @@ def _check_results(messages: Sequence[Mapping[str, Any]]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What a request asks of its model. ``forced`` is whether a tool has to be called."""
+    """What a request asks of its model. ``forced`` is whether a tool has to be called, ``formed`` whether the answer
+    has to keep to a schema.
+    """
 
     tokens: int
     effort: str | None
@@ -150,6 +152,7 @@ class Wishes:
     budget: int | None
     temperature: float | None
     forced: bool
+    formed: bool
 
 
 def check_limits(wishes: Wishes, model: Model) -> None:
@@ -162,6 +165,8 @@ def check_limits(wishes: Wishes, model: Model) -> None:
         raise Refused(anthropic(f"max_tokens: {wishes.tokens} > {most}, {limit}"))
     if wishes.effort is not None and wishes.effort not in model.capabilities.supports.reasoning_effort:
         raise Refused(anthropic(f"output_config.effort: {wishes.effort!r} is not supported by this model"))
+    if wishes.formed and not model.capabilities.supports.structured_outputs:
+        raise Refused(anthropic("output_config.format: structured outputs are not supported on this model"))
     if wishes.thinking in {None, "disabled"}:
         return
     _check_thinking(wishes, model.capabilities.supports)

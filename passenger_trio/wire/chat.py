@@ -206,7 +206,8 @@ class Call(NamedTuple):
 
     ``envelope`` is the whole request body, ``request`` the view of it. ``model`` is the model's name in the client's
     own words; ``dropped`` names the fields of the client's dialect that have no place in the hub; ``names`` has the
-    client's name of each field of the hub's that it knows by another.
+    client's name of each field of the hub's that it knows by another. ``agent`` is whether an agent goes on by itself,
+    where the client's dialect tells and the hub's messages no longer do.
     """
 
     model: str
@@ -214,6 +215,7 @@ class Call(NamedTuple):
     request: Request
     dropped: tuple[str, ...] = ()
     names: Mapping[str, str] = MappingProxyType({})
+    agent: bool | None = None
 
     @property
     def stream(self) -> bool:

@@ -130,6 +130,13 @@ class Typed(msgspec.Struct):
     type: Text = None
 
 
+class Turn(msgspec.Struct):
+    """Of a message: who says it, and the types of its blocks."""
+
+    role: str
+    content: str | list[Typed] | None = None
+
+
 decode_request: Final = msgspec.json.Decoder(Request).decode
 decode_messages: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 decode_message: Final = msgspec.json.Decoder(Message).decode
@@ -143,4 +150,5 @@ decode_thinking: Final = msgspec.json.Decoder(Thinking).decode
 decode_output_config: Final = msgspec.json.Decoder(OutputConfig).decode
 decode_output_format: Final = msgspec.json.Decoder(OutputFormat).decode
 decode_stop: Final = msgspec.json.Decoder(list[str]).decode
+decode_turn: Final = msgspec.json.Decoder(Turn).decode
 decode_typed: Final = msgspec.json.Decoder(Typed).decode

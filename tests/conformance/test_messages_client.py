@@ -29,6 +29,9 @@ MODELS = {
     "gpt on responses": "gpt-5.3-codex",
 }
 NATIVE = {MODELS["as it is"], MODELS["as it is, of the older kind"]}
+UNFORMED = MODELS["as it is, of the older kind"]
+"""The list does not say of it that it keeps to a schema."""
+
 EACH = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS: Any = [
@@ -163,12 +166,18 @@ class Verdict(pydantic.BaseModel):
     mood: Literal["good", "bad"]
 
 
-@EACH
+@pytest.mark.parametrize("model", [pytest.param(name, id=kind) for kind, name in MODELS.items() if name != UNFORMED])
 async def test_an_answer_parsed_into_a_model(house: House, model: str) -> None:
     async with client_of(house) as client:
         message = await client.messages.parse(**asked(model, "Rate this"), output_format=Verdict)
 
     assert isinstance(message.parsed_output, Verdict)
+
+
+async def test_a_form_that_the_model_does_not_keep_to_is_refused_in_copilots_words(house: House) -> None:
+    async with client_of(house) as client:
+        with pytest.raises(anthropic.BadRequestError, match=r"output_config\.format"):
+            await client.messages.parse(**asked(UNFORMED, "Rate this"), output_format=Verdict)
 
 
 # Tools that the package runs

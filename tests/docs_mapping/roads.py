@@ -57,6 +57,7 @@ MODELS: Final = {
     "a model that does not think": _model(THOUGHTLESS),
     "a model that thinks by a budget": _model(BUDGETED),
     "a model with vectors of one size": _model(Supports()),
+    "a model without structured outputs": _model(THOUGHTLESS),
 }
 """By the words that a row of a page has for it. The first can do everything that Copilot's models can."""
 

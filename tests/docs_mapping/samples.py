@@ -27,6 +27,7 @@ class Condition(NamedTuple):
 _NO_THINKING: Final = "a model that does not think"
 _BUDGET: Final = "a model that thinks by a budget"
 _ONE_SIZE: Final = "a model with vectors of one size"
+_NO_SCHEMA: Final = "a model without structured outputs"
 _BY_ID: Final = {"type": "input_image", "file_id": "file_1"}
 _FILE_BY_ID: Final = {"type": "input_file", "file_id": "file_1"}
 
@@ -35,6 +36,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     _NO_THINKING: Condition(model=_NO_THINKING),
     _BUDGET: Condition(model=_BUDGET),
     _ONE_SIZE: Condition(model=_ONE_SIZE),
+    _NO_SCHEMA: Condition(model=_NO_SCHEMA),
     "beside `reasoning_effort`": Condition(beside={"reasoning_effort": "low"}),
     "beside `temperature`": Condition(beside={"temperature": 0.5}),
     "beside `thinking`": Condition(beside={"thinking": {"type": "enabled", "budget_tokens": 2048}}),

@@ -33,7 +33,7 @@ OLLAMA: Final = Samples(
         "messages[tool].tool_name": "look2",
         "messages[tool].tool_call_id": "call_7",
         "messages.name": "ann",
-        "format": "json",
+        "format": SCHEMA,
         "keep_alive": "5m",
         "think": "low",
         "logprobs": True,

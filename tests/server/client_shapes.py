@@ -258,7 +258,9 @@ class Reached:
             if "disable_parallel_tool_use" in choice:
                 self.parallel = not choice["disable_parallel_tool_use"]
         self.limit, self.stop = body["max_tokens"], body.get("stop_sequences")
-        self.effort = body.get("output_config", {}).get("effort")
+        config = body.get("output_config", {})
+        self.effort, form = config.get("effort"), config.get("format", {})
+        self.form, self.schema = form.get("type"), form.get("schema")
         self.system = [text for text in self.system if text]
 
 

@@ -25,6 +25,10 @@ USER = {"role": "user", "content": "Hi"}
 CALLED = {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}]}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "18C"}
 RESULTS = {"role": "user", "content": [RESULT]}
+REMINDER = {"type": "text", "text": "<system-reminder>Mind the list of tasks.</system-reminder>"}
+LOADED = {"type": "text", "text": "Tool loaded."}
+TYPED = {"type": "text", "text": "Hi"}
+SYSTEM = {"role": "system", "content": "Be brief."}
 
 ANTHROPICS: dict[str, list[tuple[str, str]]] = {
     **HEADERS,
@@ -183,10 +187,13 @@ TURNS: dict[str, tuple[list[Any], str]] = {
     "first turn": ([USER], "user"),
     "second turn": ([USER, SAID, USER], "user"),
     "result last": ([USER, CALLED, RESULTS], "agent"),
-    "text after a result": (
-        [USER, CALLED, {"role": "user", "content": [RESULT, {"type": "text", "text": "So?"}]}],
-        "user",
-    ),
+    "a reminder beside a result": ([USER, CALLED, {"role": "user", "content": [RESULT, REMINDER]}], "agent"),
+    "a reminder before a result": ([USER, CALLED, {"role": "user", "content": [REMINDER, RESULT]}], "agent"),
+    "a found tool": ([USER, CALLED, {"role": "user", "content": [RESULT, LOADED]}], "agent"),
+    "a reminder beside the user's own words": ([USER, SAID, {"role": "user", "content": [REMINDER, TYPED]}], "user"),
+    "a system message after a result": ([USER, CALLED, RESULTS, SYSTEM], "agent"),
+    "a system message after the user": ([USER, SYSTEM], "user"),
+    "nothing but system messages": ([SYSTEM], "user"),
     "user after a result": ([USER, CALLED, RESULTS, SAID, USER], "user"),
     "assistant last": ([USER, SAID], "agent"),
 }

@@ -123,15 +123,18 @@ async def test_a_client_that_closes_its_connection_stops_the_work_upstream(house
     assert '"Hi"' in text_of(await house.http.post(PATH, content=body_for(column)))
 
 
+DEVELOPER = {"role": "developer", "content": "Be brief"}
 TURNS: dict[str, tuple[Any, str]] = {
     "a text": ("Hi", "user"),
     "first turn": ([USER], "user"),
-    "first turn, after a developer's word": ([{"role": "developer", "content": "Be brief"}, USER], "user"),
+    "first turn, after a developer's word": ([DEVELOPER, USER], "user"),
     "second turn": ([USER, SAID, USER], "user"),
     "user after a result": ([USER, CALL, RESULT, USER], "user"),
     "result last": ([USER, CALL, RESULT], "agent"),
     "two results last": ([USER, CALL, {**CALL, "call_id": "c2"}, RESULT, {**RESULT, "call_id": "c2"}], "agent"),
     "assistant last": ([USER, SAID], "agent"),
+    "a developer's word after a result": ([USER, CALL, RESULT, DEVELOPER], "agent"),
+    "a developer's word after the user": ([USER, DEVELOPER], "user"),
 }
 
 

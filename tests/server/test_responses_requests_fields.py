@@ -103,7 +103,7 @@ FIELDS: dict[str, Case] = {
         heard={"text": '"step":{"text":'},
         reached={"form": "json_schema", "schema": SCHEMA},
         sent={"responses": {"text": PLAN["text"]}, "chat": {"response_format.json_schema.strict": True}},
-        refused={"messages": "text.format"},
+        dropped={"messages": "text.format.json_schema.description"},
     ),
     "a form that is none": Case(form(type="xml"), refused={"hub": "text.format.type"}, heard=QUOTED),
     "include nothing": Case({"include": []}, heard=QUOTED),

@@ -97,7 +97,11 @@ async def test_a_whole_answer_that_nobody_asked_for_is_streamed(house: House, pa
 
 @pytest.mark.parametrize(
     "said, words",
-    [(b'{"error":{"message":"too busy","code":"busy"}}', "too busy"), (b"<html>", "no chat completion")],
+    [
+        (b'{"error":{"message":"too busy","code":"busy"}}', "too busy"),
+        (b'{"message":"too busy","code":"busy"}', "too busy"),
+        (b"<html>", "no chat completion"),
+    ],
 )
 async def test_what_is_neither_a_stream_nor_an_answer_is_a_502(house: House, said: bytes, words: str) -> None:
     house.simulator.faults.append(

@@ -161,7 +161,8 @@ async def test_a_tool_can_be_named(line):
 
 async def test_a_schema_is_satisfied(line):
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    answer = await send(line, "json", output_config={"format": {"type": "json_schema", "schema": schema}})
+    form = {"format": {"type": "json_schema", "schema": schema}}
+    answer = await send(line, "json", model="claude-opus-4.7", output_config=form)
 
     assert isinstance(json.loads(text(answer))["n"], int)
 
@@ -250,6 +251,7 @@ CALLED = [
             "forces tool use",
         ),
         ({"output_config": {"effort": "high"}}, "output_config.effort"),
+        ({"output_config": {"format": {"type": "json_schema", "schema": {}}}}, "output_config.format"),
         ({"messages": "hello"}, "invalid request body"),
         ({"messages": user(worded("[[http:abc]]"))}, "[[http:abc]]"),
     ],

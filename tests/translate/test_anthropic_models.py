@@ -111,13 +111,3 @@ def test_a_model_without_a_name_is_called_by_its_id() -> None:
 
     assert entry["display_name"] == "m"
     assert entry["max_tokens"] is None
-
-
-def test_a_list_is_what_the_vendors_package_reads() -> None:
-    types = pytest.importorskip("anthropic.types")
-    found = json.loads(lists.anthropic_list(MODELS))
-
-    for entry in found["data"]:
-        model = types.ModelInfo.model_validate_json(json.dumps(entry), strict=True)
-        assert not model.model_extra
-        assert model.capabilities.model_fields_set == set(types.ModelCapabilities.model_fields)

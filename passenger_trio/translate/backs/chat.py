@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from passenger_trio.errors import UpstreamBroke
+from passenger_trio.errors import UpstreamBroke, UpstreamRefused
 from passenger_trio.translate.backs import chat_calls
 from passenger_trio.translate.backs.chat_request import DROPPED_FIELDS, REFUSED_FIELDS, request
 from passenger_trio.translate.backs.hub_stream import HubStream, is_text
@@ -18,7 +18,7 @@ from passenger_trio.wire import chat, envelope, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply
 from passenger_trio.wire.envelope import Envelope
 
-__all__ = ["DROPPED_FIELDS", "PATH", "REFUSED_FIELDS", "Stream", "broke", "reply", "request"]
+__all__ = ["DROPPED_FIELDS", "PATH", "REFUSED_FIELDS", "Stream", "broke", "refused", "reply", "request"]
 
 _OBJECT_MEMBER: Final = b'"object":"chat.completion.chunk",'
 _HEAD: Final = ("object", "id", "created", "model")
@@ -28,12 +28,24 @@ PATH: Final = "/chat/completions"
 
 def broke(error: msgspec.Raw) -> UpstreamBroke:
     """The in-band ``error`` of a stream as ours: Copilot's words and code."""
+    words, code = _words(error)
+    return UpstreamBroke(f"Copilot broke off: {words or 'no reason given'}", code=code)
+
+
+def refused(error: msgspec.Raw) -> UpstreamRefused:
+    """An ``error`` in the place of a whole answer as ours. Its HTTP status says 200, so we say what it is: 502."""
+    words, code = _words(error)
+    return UpstreamRefused(502, words or "Copilot answered with an error and gave no reason.", code=code)
+
+
+def _words(error: msgspec.Raw) -> tuple[str | None, str | None]:
+    """Copilot's words, else its code; and the code."""
     try:
         body = chat.decode_error(error)
     except envelope.UNREADABLE:
-        return UpstreamBroke(f"Copilot broke off: {bytes(error)[:300].decode(errors='replace')}")
+        return bytes(error)[:300].decode(errors="replace"), None
     code = None if body.code in {None, ""} else str(body.code)
-    return UpstreamBroke(f"Copilot broke off: {body.message or code or 'no reason given'}", code=code)
+    return body.message or code, code
 
 
 class Stream(HubStream):
@@ -184,11 +196,15 @@ class Stream(HubStream):
 
 
 def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply:
-    """A whole answer, cleaned. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none."""
+    """A whole answer, cleaned. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none, and
+    :class:`~passenger_trio.errors.UpstreamRefused` when it is an error, with or without ``error`` around it.
+    """
     try:
         answer = envelope.decode(body)
         if not envelope.is_absent(answer, "error"):
-            raise broke(answer["error"])
+            raise refused(answer["error"])
+        if envelope.is_absent(answer, "choices") and is_text(answer.get("message", envelope.NULL)):
+            raise refused(msgspec.Raw(body))
         choices = envelope.decode_list(answer["choices"])
         views = msgspec.json.decode(answer["choices"], type=list[chat.Choice])
     except (*envelope.UNREADABLE, KeyError):

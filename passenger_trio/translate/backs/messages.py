@@ -58,6 +58,7 @@ def request(call: Call, model: Model) -> Written:
     dropped += messages_fields.write_tools(fields, body, one=call.uses_functions)
     dropped += messages_fields.write_max_tokens(fields, body, model, stream=call.stream)
     dropped += messages_fields.write_thinking(fields, body, model, unthought=conversation.answers_unthought_calls)
+    dropped += messages_fields.write_form(fields, body, model)
     dropped += messages_fields.write_sampling(fields, body)
     headers = _THINKING_HEADERS if messages_fields.thinks_between_calls(body) else _HEADERS
     return Written(envelope.encode(body), (*dropped, *conversation.dropped), headers)

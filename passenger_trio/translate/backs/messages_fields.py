@@ -5,7 +5,7 @@ sent is made field by field; what has no place stands in a table here, with the 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ Text = str | None
 READ: Final = frozenset(
     {
         *("model", "messages", "stream", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"),
-        *("max_tokens", "max_completion_tokens", "stop", "temperature", "top_p", "reasoning_effort"),
+        *("max_tokens", "max_completion_tokens", "stop", "temperature", "top_p", "reasoning_effort", "response_format"),
         "stream_options",  # the front's: a stream of this endpoint always ends with its usage
     }
 )
@@ -57,13 +57,8 @@ REFUSED_FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "modalities": ("any modality but text", "Ask for text."),
     "audio": ("sound", "Ask for text."),
     "web_search_options": ("OpenAI's search of the web", "Leave it out, or give the model a tool of your own."),
-    "response_format": ("a schema to hold the answer to", "Use a tool, or a model that answers on another endpoint."),
 }
 """Fields that a client which sends them would miss: what it is that cannot be had, and what to do instead."""
-
-
-def _is_text(form: Any) -> bool:
-    return isinstance(form, dict) and cast("Body", form).get("type") == "text"
 
 
 _HARMLESS: Final[Mapping[str, Callable[[Any], bool]]] = {
@@ -71,7 +66,6 @@ _HARMLESS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "logprobs": lambda value: value is False,
     "logit_bias": lambda value: value == {},
     "modalities": lambda value: value == ["text"],
-    "response_format": _is_text,
 }
 """Values of refused fields that ask for what there is anyway; clients send them by habit."""
 
@@ -102,6 +96,20 @@ class _Choice(msgspec.Struct):
     function: _Named | None = None
 
 
+class _Form(msgspec.Struct):
+    type: str
+    json_schema: msgspec.Raw = envelope.NULL
+
+
+class _Schema(msgspec.Struct):
+    schema: msgspec.Raw = envelope.NULL
+
+
+_NAMED_SCHEMA: Final = frozenset({"schema", "name", "strict"})
+"""Of a schema: itself, a label that Anthropic's has no place for, and that the answer keeps to it, which it always does
+here.
+"""
+
 _TOOL: Final = frozenset({*_Tool.__struct_fields__, "name"})  # beside the function: its name once more
 
 _decode_tools: Final = msgspec.json.Decoder(list[_Tool]).decode
@@ -109,6 +117,8 @@ _decode_function: Final = msgspec.json.Decoder(_Function).decode
 _decode_functions: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_choice: Final = msgspec.json.Decoder(str | _Choice).decode
 _decode_older_choice: Final = msgspec.json.Decoder(str | _Named).decode
+_decode_form: Final = msgspec.json.Decoder(_Form).decode
+_decode_schema: Final = msgspec.json.Decoder(_Schema).decode
 _decode_bool: Final = msgspec.json.Decoder(bool).decode
 _decode_count: Final = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1)]).decode
 _decode_stop: Final = msgspec.json.Decoder(str | list[str]).decode
@@ -256,6 +266,29 @@ def write_thinking(fields: Envelope, body: Body, model: Model, *, unthought: boo
         return dropped
     body["thinking"] = {"type": "enabled", "budget_tokens": budget}
     return [] if effort == wanted else [f"reasoning_effort={wanted}"]
+
+
+def write_form(fields: Envelope, body: Body, model: Model) -> list[str]:
+    """``response_format``: a schema becomes ``output_config.format``, where the list says that the model keeps to one
+    (``structured_outputs``). Elsewhere it is refused, and JSON without a schema everywhere: Anthropic has no such form.
+    """
+    if "response_format" not in fields:
+        return []
+    form = read(_decode_form, fields["response_format"], "response_format")
+    if form.type == "text":
+        return []
+    if not model.supports.structured_outputs:
+        remedy = "Use a tool, or a model that answers on another endpoint."
+        raise unsaid("response_format", "a schema to hold the answer to", remedy)
+    if form.type != "json_schema":
+        raise unsaid("response_format", "a form of the answer other than a schema", "Send the schema of the answer.")
+    where = "response_format.json_schema"
+    schema = read(_decode_schema, form.json_schema, where).schema
+    if schema == envelope.NULL:
+        raise unsaid(f"{where}.schema", "an answer by a schema that is not there", "Send the schema of the answer.")
+    body.setdefault("output_config", {})["format"] = {"type": "json_schema", "schema": schema}
+    lost = unread("response_format", envelope.decode(fields["response_format"]), _Form.__struct_fields__)
+    return [*lost, *unread(where, envelope.decode(form.json_schema), _NAMED_SCHEMA)]
 
 
 def thinks_between_calls(body: Body) -> bool:

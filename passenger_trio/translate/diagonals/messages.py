@@ -13,6 +13,7 @@ from passenger_trio.translate.backs.effort import nearest_effort
 from passenger_trio.translate.backs.fields import read
 from passenger_trio.translate.diagonals.messages_blocks import Blocks, mark_plainly
 from passenger_trio.translate.diagonals.passed import Passed, without
+from passenger_trio.translate.fronts import messages_input
 from passenger_trio.wire import envelope, messages as wire
 from passenger_trio.wire.envelope import Envelope
 from passenger_trio.wire.models import Model
@@ -74,7 +75,9 @@ def request(asked: Envelope, model: Model, *, betas: Collection[str] = ()) -> Pa
     blocks = Blocks(lost)
     if "system" in body:
         blocks.add_system(body.pop("system"))
-    body["messages"] = envelope.raw(blocks.turns(body["messages"]))
+    turns = blocks.turns(body["messages"])
+    agent = messages_input.is_agents_turn(body["messages"])
+    body["messages"] = envelope.raw(turns)
     if blocks.system:
         body["system"] = envelope.raw(blocks.system)
     if "tools" in body:
@@ -85,7 +88,7 @@ def request(asked: Envelope, model: Model, *, betas: Collection[str] = ()) -> Pa
     headers = [("anthropic-version", wire.VERSION)]
     if betas:
         headers.append(("anthropic-beta", ",".join(betas)))
-    return Passed(envelope.encode(body), tuple(headers), tuple(lost), blocks.agent, blocks.pictures)
+    return Passed(envelope.encode(body), tuple(headers), tuple(lost), agent, blocks.pictures)
 
 
 def _tools(body: Envelope, lost: dict[str, None], *, advanced: bool) -> None:

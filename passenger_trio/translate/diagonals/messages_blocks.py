@@ -80,8 +80,6 @@ class Blocks:
         self._lost = lost
         self.system: list[Envelope] = []
         """The system prompt: the request's own, and the messages of that role before all others."""
-        self.agent = False
-        """Whether the last message brings nothing but results of tools, or is the assistant's own."""
         self.pictures = False
         """Whether there is a picture anywhere."""
 
@@ -112,7 +110,6 @@ class Blocks:
                 role = "user"  # where it stands it can only be the user's; elsewhere it would spoil the prompt cache
             if content:
                 turns.append({"role": role, "content": content})
-            self.agent = role == "assistant" or _only_results(content)
         if not turns or turns[-1]["role"] == "assistant":
             turns.append({"role": "user", "content": _CONTINUE})
         return turns
@@ -160,8 +157,3 @@ class Blocks:
 
 def _encoded(block: Envelope) -> msgspec.Raw:
     return envelope.raw(block)
-
-
-def _only_results(content: list[Envelope]) -> bool:
-    results = [block.get("type") == msgspec.Raw(b'"tool_result"') for block in content]
-    return bool(results) and all(results)

@@ -48,7 +48,8 @@ _WITHOUT_ID: Final = frozenset(
         *("custom_tool_call", "custom_tool_call_output"),
     }
 )
-_AGENT_ROLES: Final = frozenset({"assistant"})
+_NOBODYS_ROLES: Final = frozenset({"system", "developer"})
+"""Whose words are no turn: agents remind their models so, and Codex offers tools in an item of the developer's."""
 
 
 class _Part(msgspec.Struct):
@@ -107,10 +108,8 @@ def _input(raw: msgspec.Raw, lost: dict[str, None]) -> tuple[msgspec.Raw, bool, 
             continue
         if kind in _WITHOUT_ID:
             item.pop("id", None)
-        if kind != "message":
-            agent = True
-        elif view.role is not None:
-            agent = view.role in _AGENT_ROLES
+        if view.role not in _NOBODYS_ROLES:
+            agent = kind != "message" or view.role == "assistant"
         vision |= _has_picture(view)
         kept.append(item)
     return envelope.raw(kept), agent, vision

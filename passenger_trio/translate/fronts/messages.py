@@ -73,7 +73,8 @@ def _convert(asked: Asked, model: str) -> Call:
     hub: dict[str, object] = {"model": asked.model, "messages": messages, "stream": asked.stream}
     messages_fields.write(fields, hub, lost)
     data = envelope.encode(hub)
-    return Call(asked.model, envelope.decode(data), chat.decode_request(data), tuple(lost), NAMES)
+    agent = messages_input.is_agents_turn(fields["messages"])
+    return Call(asked.model, envelope.decode(data), chat.decode_request(data), tuple(lost), NAMES, agent)
 
 
 def from_hub(reply: HubReply, asked: Asked, *, model: str, new_id: Callable[[], str]) -> bytes:

@@ -105,6 +105,21 @@ def convert(raw: msgspec.Raw, model: str, lost: Lost) -> list[Part]:
     return conversation.messages
 
 
+def is_agents_turn(raw: msgspec.Raw) -> bool:
+    """Whether the agent goes on by itself with these ``messages``, which have been read before.
+
+    The last message is the assistant's, or the user's with the result of a tool in it. What stands beside a result
+    nobody has typed: agents put their reminders there, what hooks and skills say, and ``Tool loaded.`` (Claude Code).
+    System messages are nobody's turn.
+    """
+    for whole in reversed(client.decode_messages(raw)):
+        turn = client.decode_turn(whole)
+        if turn.role != "system":
+            blocks = turn.content if isinstance(turn.content, list) else ()
+            return turn.role == "assistant" or any(block.type == "tool_result" for block in blocks)
+    return False
+
+
 def name_rest(whole: msgspec.Raw, known: frozenset[str], of: str, lost: Lost) -> None:
     """Name the fields that nobody reads; the marks for the prompt cache, which may be anywhere, once."""
     for name, value in envelope.decode(whole).items():

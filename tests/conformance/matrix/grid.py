@@ -63,12 +63,13 @@ _UNSIGNED: Final = Otherwise(
 _PASSED: Final = Otherwise(
     "nothing", "the body passes as the client wrote it: reasoning that it left out is not filled in"
 )
-_UNPROVEN: Final = Otherwise("yes", "`output_config.format` passes as it is; that Copilot takes it is not recorded")
+_UNPROVEN: Final = Otherwise(
+    "yes", "as `output_config.format`, where the list names `structured_outputs`; that Copilot takes it is not recorded"
+)
 _END_TURN: Final = Otherwise("yes, as `end_turn`", "an answer does not tell of the stop sequence that it met")
 _NO_SUCH: Final = Unsaid("stop", "OpenAI's Responses have no stop sequences")
 
 _NO_STOPS: Final = "the endpoint has no stop sequences"
-_NO_SCHEMA: Final = "does not take a schema to hold the answer to"
 
 Exceptional: TypeAlias = Refused | Unsaid | Otherwise
 
@@ -77,14 +78,11 @@ EXCEPTIONS: Final[Mapping[Place, Exceptional]] = {
         Place(front, "chat", row): _UNSIGNED for front in FRONTS for row in ("reasoning_returned", "reasoning_recalled")
     },
     Place("openai_chat", "responses", "stop"): Refused("stop", _NO_STOPS),
-    Place("openai_chat", "messages", "json_schema"): Refused("response_format", _NO_SCHEMA),
     Place("ollama", "responses", "stop"): Refused("options.stop", _NO_STOPS),
-    Place("ollama", "messages", "json_schema"): Refused("format", _NO_SCHEMA),
-    Place("openai_responses", "messages", "json_schema"): Refused("text.format", _NO_SCHEMA),
     Place("openai_responses", "responses", "reasoning_recalled"): _PASSED,
     **{Place("openai_responses", endpoint.name, "stop"): _NO_SUCH for endpoint in ENDPOINTS},
     Place("anthropic", "responses", "stop"): Refused("stop_sequences", _NO_STOPS),
-    Place("anthropic", "messages", "json_schema"): _UNPROVEN,
+    **{Place(front, "messages", "json_schema"): _UNPROVEN for front in FRONTS},
     Place("anthropic", "messages", "reasoning_recalled"): _PASSED,
     **{Place("anthropic", endpoint, "stop"): _END_TURN for endpoint in ("chat", "chat.claude", "chat.gemini")},
 }

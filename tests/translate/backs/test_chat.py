@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from passenger_trio.errors import UpstreamBroke
+from passenger_trio.errors import UpstreamBroke, UpstreamRefused
 from passenger_trio.translate.backs import chat as back
 from passenger_trio.translate.fronts.chat import to_call
 from passenger_trio.wire import chat
@@ -383,8 +383,9 @@ def test_choices_that_were_asked_for_are_numbered() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"{}", b'{"choices":null}', b'{"choices":[]}', b'{"choices":[1]}', b'{"choices":[{}]}',
-     b'{"choices":[{"message":{"content":1}}]}', b'{"choices":[{"finish_reason":"stop","message":{"content":"\xff"}}]}',
+    [b"", b"[]", b"{}", b'{"message":{}}', b'{"choices":null}', b'{"choices":[]}', b'{"choices":[1]}',
+     b'{"choices":[{}]}', b'{"choices":[{"message":{"content":1}}]}',
+     b'{"choices":[{"finish_reason":"stop","message":{"content":"\xff"}}]}',
      b'{"choices":[{"finish_reason":"stop"}],"usage":[]}', b"<html>"],
 )  # fmt: skip
 def test_what_is_no_answer_is_broken(body: bytes) -> None:
@@ -401,11 +402,24 @@ def test_an_error_that_is_no_object_is_quoted() -> None:
     assert len(error.message) < 400
 
 
-def test_an_error_instead_of_an_answer_keeps_its_words() -> None:
+@pytest.mark.parametrize(
+    ("body", "words", "code"),
+    [
+        (b'{"error":{"message":"too busy","code":"busy"}}', "too busy", "busy"),
+        (b'{"message":"too busy","code":"busy"}', "too busy", "busy"),
+        (b'{"message":"too busy","choices":null}', "too busy", None),
+        (b'{"error":{"message":"","code":"busy"}}', "busy", "busy"),
+        (b'{"error":"too busy"}', '"too busy"', None),
+        (b'{"error":{}}', "Copilot answered with an error and gave no reason.", None),
+    ],
+)
+def test_an_error_instead_of_an_answer_keeps_its_words(body: bytes, words: str, code: str | None) -> None:
     call = to_call(b'{"model":"m","messages":[{"role":"user"}]}')
 
-    with pytest.raises(UpstreamBroke, match="too busy"):
-        back.reply(b'{"error":{"message":"too busy"}}', call, "m", created=CREATED, new_id=lambda: "made")
+    with pytest.raises(UpstreamRefused) as caught:
+        back.reply(body, call, "m", created=CREATED, new_id=lambda: "made")
+
+    assert (caught.value.status, caught.value.message, caught.value.code) == (502, words, code)
 
 
 def test_a_whole_call_without_an_id_gets_one_of_its_own() -> None:

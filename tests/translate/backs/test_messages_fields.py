@@ -97,11 +97,6 @@ REFUSED_VALUES: dict[str, list[Any]] = {
     "modalities": [["text", "audio"], ["audio"]],
     "audio": [{"voice": "alloy", "format": "wav"}],
     "web_search_options": [{}],
-    "response_format": [
-        {"type": "json_object"},
-        {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}},
-        "json",
-    ],
 }
 
 
@@ -127,11 +122,74 @@ def test_every_refused_field_has_a_value_that_proves_it() -> None:
         ("logprobs", False),
         ("logit_bias", {}),
         ("modalities", ["text"]),
-        ("response_format", {"type": "text"}),
     ],
 )
 def test_a_refused_field_that_asks_for_nothing_is_passed_over(name: str, value: Any) -> None:
     assert write(**{name: value}) == write()
+
+
+# the form of the answer
+
+FORMED = Model(id="claude", capabilities=Capabilities(supports=Supports(structured_outputs=True)))
+ANYTHING = {"type": "json_object"}
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+
+
+def by_schema(**fields: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, **fields}}
+
+
+def test_a_schema_is_what_the_answer_is_held_to() -> None:
+    written = write(FORMED, response_format=by_schema(strict=True))
+
+    assert json.loads(written.body)["output_config"] == {"format": {"type": "json_schema", "schema": SCHEMA}}
+    assert written.dropped == ()
+
+
+def test_a_schema_stands_beside_the_effort() -> None:
+    able = Supports(structured_outputs=True, adaptive_thinking=True, reasoning_effort=["low", "high"])
+    to = Model(id="claude", capabilities=Capabilities(supports=able))
+
+    assert sent(to, response_format=by_schema(), reasoning_effort="low")["output_config"] == {
+        "effort": "low",
+        "format": {"type": "json_schema", "schema": SCHEMA},
+    }
+
+
+def test_what_is_said_about_a_schema_is_dropped_by_name() -> None:
+    form = {**by_schema(description="A plan", later=1), "more": 2, "none": None}
+
+    assert write(FORMED, response_format=form).dropped == (
+        "response_format.more",
+        "response_format.json_schema.description",
+        "response_format.json_schema.later",
+    )
+
+
+@pytest.mark.parametrize("to", [PLAIN, FORMED])
+def test_a_text_is_what_comes_anyway(to: Model) -> None:
+    assert write(to, response_format={"type": "text"}) == write(to)
+
+
+@pytest.mark.parametrize(
+    ("to", "form", "param", "part"),
+    [
+        (PLAIN, by_schema(), "response_format", "does not take a schema to hold the answer to. Use a tool"),
+        (ADAPTIVE, by_schema(), "response_format", "does not take a schema to hold the answer to. Use a tool"),
+        (PLAIN, ANYTHING, "response_format", "does not take a schema to hold the answer to. Use a tool"),
+        (FORMED, ANYTHING, "response_format", "a form of the answer other than a schema. Send the schema"),
+        (FORMED, {"type": "xml"}, "response_format", "a form of the answer other than a schema"),
+        (FORMED, by_schema(schema=None), "response_format.json_schema.schema", "is not there"),
+        (FORMED, {"type": "json_schema"}, "response_format.json_schema", "is wrong"),
+        (FORMED, "json", "response_format", "is wrong"),
+    ],
+)
+def test_a_form_that_cannot_be_had_is_refused_by_name(to: Model, form: Any, param: str, part: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        write(to, response_format=form)
+
+    assert (caught.value.status, caught.value.param) == (400, param)
+    assert part in caught.value.message
 
 
 # streaming

@@ -192,13 +192,18 @@ def test_a_picture_at_an_address_is_refused() -> None:
     ("last", "agent"),
     [
         ({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "ok"}]}, True),
-        ({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}, text("And now?")]}, False),
+        ({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}, text("Tool loaded.")]}, True),
+        ({"role": "user", "content": [text("<system-reminder>"), {"type": "tool_result", "tool_use_id": "a"}]}, True),
         ({"role": "assistant", "content": "So"}, True),
         ({"role": "user", "content": "Hello"}, False),
+        ({"role": "user", "content": [text("Hello"), text("<system-reminder>")]}, False),
     ],
 )
 def test_the_last_turn_tells_whose_it_is(last: dict[str, Any], agent: bool) -> None:
+    reminder = {"role": "system", "content": "Be brief.", "clear_at": 5}
+
     assert send({"messages": [*HELLO, last]})[1].agent is agent
+    assert send({"messages": [*HELLO, last, reminder]})[1].agent is agent
 
 
 def test_tools_have_the_fields_that_are_taken() -> None:

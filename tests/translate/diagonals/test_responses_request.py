@@ -82,13 +82,17 @@ def test_reasoning_of_another_model_that_we_gave_the_client_is_left_out() -> Non
     [
         ({"role": "user", "content": "Hi"}, False),
         ({"role": "developer", "content": "Hi"}, False),
+        ({"type": "additional_tools", "role": "developer", "tools": []}, False),
         ({"role": "assistant", "content": "Hi"}, True),
         ({"type": "function_call_output", "call_id": "a", "output": "ok"}, True),
         ({"type": "message", "content": "odd"}, False),
     ],
 )
 def test_the_last_item_tells_whose_turn_it_is(last: dict[str, Any], agent: bool) -> None:
+    reminder = {"role": "developer", "content": "Be brief."}
+
     assert send({"input": [{"role": "user", "content": "Hi"}, last]})[1].agent is agent
+    assert send({"input": [{"role": "user", "content": "Hi"}, last, reminder]})[1].agent is agent
 
 
 def test_a_picture_is_told_of_wherever_it_is() -> None:

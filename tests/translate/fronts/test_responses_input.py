@@ -1,11 +1,10 @@
 """The input of a Responses request as the hub's messages."""
 
 import json
-import typing
 from typing import Any
 
 import pytest
-from responses_client import MODEL, ask, dropped, literals, messages
+from responses_client import MODEL, ask, dropped, messages
 
 from passenger_trio.errors import BadRequest
 from passenger_trio.translate.fronts import responses as front
@@ -394,14 +393,3 @@ def test_an_id_alone_is_a_reference_to_what_is_stored_nowhere() -> None:
 
     assert error.param == "input[0].type"
     assert "send the item itself" in error.message
-
-
-def test_every_item_of_the_package_is_known() -> None:
-    package = pytest.importorskip("openai.types.responses.response_input_item_param")
-    union = typing.get_args(package.ResponseInputItemParam)
-    kinds = {kind for item in union for kind in literals(typing.get_type_hints(item)["type"])}
-    read = {"message", "reasoning", "function_call", "function_call_output", "custom_tool_call"}
-    read |= {"custom_tool_call_output", "tool_search_call", "tool_search_output", "additional_tools"}
-
-    assert read <= kinds
-    assert kinds <= read | DROPPED_ITEMS.keys() | REFUSED_ITEMS.keys()

@@ -1,11 +1,16 @@
-"""The events and answers held against the types and the accumulator of the ``openai`` package."""
+"""The Responses front against the ``openai`` package: fields, items, tools, events, answers, and its accumulator."""
 
 import json
+import typing
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from openai import omit
+from openai.lib.streaming.responses._responses import ResponseStreamState
+from openai.types import responses
+from openai.types.responses import response_create_params, response_input_item_param, tool_param
 from responses_client import (
     MODEL,
     ask,
@@ -15,6 +20,7 @@ from responses_client import (
     hub_body,
     hub_call,
     hub_reply,
+    literals,
     parse,
     play,
     usage,
@@ -22,10 +28,10 @@ from responses_client import (
 )
 
 from passenger_trio.errors import UpstreamBroke, UpstreamRefused
+from passenger_trio.translate.fronts import responses as front
+from passenger_trio.translate.fronts.responses_input import DROPPED_ITEMS, REFUSED_ITEMS
+from passenger_trio.translate.fronts.responses_tools import LEFT_OUT, REFUSED
 from passenger_trio.wire.chat import HubChunk
-
-pydantic = pytest.importorskip("pydantic")
-responses = pytest.importorskip("openai.types.responses")
 
 F = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False}
 PATCH = {"type": "custom", "name": "apply", "format": {"type": "grammar", "syntax": "lark", "definition": 'start: "a"'}}
@@ -121,9 +127,7 @@ def test_a_whole_answer_is_one_of_the_packages() -> None:
 
 def accumulate(data: bytes, event_of: Callable[..., Any]) -> Any:
     """What the package's own reader of streams ends up with."""
-    module = pytest.importorskip("openai.lib.streaming.responses._responses")
-    omit = pytest.importorskip("openai").omit
-    state = module.ResponseStreamState(input_tools=[], text_format=omit)
+    state = ResponseStreamState(input_tools=[], text_format=omit)
     snapshot = None
     for event in parse(data):
         state.handle_event(event_of(event))
@@ -190,3 +194,33 @@ def test_what_the_package_sends_back_is_what_the_model_said(text: str, reasoning
     assert [call["function"]["name"] for call in said["tool_calls"]] == ["f", "files__f", "apply", "tool_search"]
     assert [result["content"] for result in results] == ["ok"] * 4
     assert MODEL not in json.dumps(hub_body(asked))
+
+
+def test_every_field_of_the_package_stands_in_a_table() -> None:
+    kinds = (
+        response_create_params.ResponseCreateParamsBase,
+        response_create_params.ResponseCreateParamsNonStreaming,
+        response_create_params.ResponseCreateParamsStreaming,
+    )
+    tables = front.READ | front.DROPPED_FIELDS.keys() | front.REFUSED_FIELDS.keys()
+
+    assert {name for kind in kinds for name in kind.__annotations__} == tables - {"client_metadata"}  # Codex's own
+
+
+def test_every_item_of_the_package_is_known() -> None:
+    union = typing.get_args(response_input_item_param.ResponseInputItemParam)
+    kinds = {kind for item in union for kind in literals(typing.get_type_hints(item)["type"])}
+    read = {"message", "reasoning", "function_call", "function_call_output", "custom_tool_call"}
+    read |= {"custom_tool_call_output", "tool_search_call", "tool_search_output", "additional_tools"}
+
+    assert read <= kinds
+    assert kinds <= read | DROPPED_ITEMS.keys() | REFUSED_ITEMS.keys()
+
+
+def test_every_tool_of_the_package_is_known() -> None:
+    tools = typing.get_args(tool_param.ToolParam)
+    kinds = {kind for tool in tools for kind in literals(typing.get_type_hints(tool)["type"])}
+
+    assert {"function", "custom", "namespace", "tool_search"} <= kinds
+    hosted = {kind for kind in kinds if kind.startswith(tuple(LEFT_OUT))}
+    assert kinds - hosted <= {"function", "custom", "namespace"} | REFUSED.keys()

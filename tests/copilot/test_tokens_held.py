@@ -1,0 +1,173 @@
+"""Which token the keeper holds: that of its start, a saved one, what comes after a refused one; and its API."""
+
+import math
+
+import pytest
+import trio
+import trio.testing
+from token_keeper import EPOCH, FakeGitHub, FakeStore, keeper_of, wall
+
+from passenger_trio.copilot.store import SavedToken
+from passenger_trio.copilot.tokens import DOUBTS
+from passenger_trio.errors import (
+    AccountRefused,
+    NotLoggedIn,
+    UpstreamBroke,
+    UpstreamUnreachable,
+)
+from passenger_trio.secret import Secret
+
+
+async def test_started_is_said_only_once_a_token_is_in_hand(autojump_clock: trio.testing.MockClock) -> None:
+    for failure in (NotLoggedIn("void"), UpstreamUnreachable("down"), AccountRefused("no")):
+        github = FakeGitHub()
+        github.failing = failure
+        with pytest.RaisesGroup(type(failure)):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(keeper_of(FakeStore(), github).keep_fresh)
+
+
+async def test_without_a_login_nobody_is_asked(autojump_clock: trio.testing.MockClock) -> None:
+    github = FakeGitHub()
+    with pytest.raises(NotLoggedIn, match="passenger-trio login"):
+        await keeper_of(FakeStore(login=None), github).keep_fresh()
+    assert github.calls == []
+
+
+async def test_a_saved_token_is_used_at_start_without_an_exchange(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github, store = FakeGitHub(), FakeStore()
+    store.saved = SavedToken("tid=saved", int(EPOCH) - 99, local_expires_at=wall() + 500)
+    keeper = keeper_of(store, github)
+    await nursery.start(keeper.keep_fresh)
+
+    assert (await keeper.current()).secret == Secret("tid=saved")
+    assert github.calls == []
+    await trio.sleep(445)
+    assert len(github.calls) == 1, "it was not renewed a minute before its end"
+
+
+async def test_passenger_rs_saved_tokens_are_read_by_expires_at(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    store = FakeStore()
+    store.saved = SavedToken("tid=rs", int(wall()) + 500, 1500)
+    keeper = keeper_of(store, FakeGitHub())
+    await nursery.start(keeper.keep_fresh)
+
+    assert (await keeper.current()).secret == Secret("tid=rs")
+
+
+async def test_a_token_that_another_process_fetched_is_taken_over(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github, store = FakeGitHub(), FakeStore()
+    keeper = keeper_of(store, github)
+    await nursery.start(keeper.keep_fresh)
+    store.saved = SavedToken("tid=theirs", 0, local_expires_at=wall() + 3600)
+
+    await trio.sleep(1745)
+
+    assert (await keeper.current()).secret == Secret("tid=theirs")
+    assert len(github.calls) == 1
+
+
+async def test_a_refused_token_is_not_taken_from_the_file_again(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub()
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+    keeper.doubt(await keeper.current())
+
+    assert (await keeper.current()).secret == Secret("tid=2")
+
+
+async def test_a_copilot_that_refuses_every_token_does_not_cost_an_exchange_a_request(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub(takes=0)
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+
+    believed = [keeper.doubt(await keeper.current()) for _ in range(30)]
+
+    assert believed == [True] * DOUBTS + [False] * (30 - DOUBTS)
+    assert len(github.calls) == 1 + DOUBTS
+    await trio.sleep(61)
+    assert keeper.doubt(await keeper.current()), "doubt was refused for good"
+
+
+async def test_doubting_a_token_that_has_been_replaced_changes_nothing(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub()
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+    old = await keeper.current()
+    keeper.doubt(old)
+    new = await keeper.current()
+
+    assert keeper.doubt(old)
+    assert await keeper.current() is new
+    assert len(github.calls) == 2
+
+
+async def test_a_token_that_cannot_be_saved_serves_from_memory(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FakeStore()
+    store.unwritable = True
+    keeper = keeper_of(store, FakeGitHub())
+    await nursery.start(keeper.keep_fresh)
+
+    assert await keeper.current()
+    assert "could not be saved" in caplog.text
+
+
+async def test_a_token_that_is_over_on_arrival_is_an_error(autojump_clock: trio.testing.MockClock) -> None:
+    with pytest.raises(UpstreamBroke, match="over already"):
+        await keeper_of(FakeStore(), FakeGitHub(life=-5)).keep_fresh()
+
+
+async def test_the_api_of_the_token_is_the_one_to_talk_to(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub()
+    github.api = "https://api.business.githubcopilot.com/"
+    keeper = keeper_of(FakeStore(), github)
+    assert keeper.ends is None
+    await nursery.start(keeper.keep_fresh)
+
+    assert (await keeper.current()).api_base == "https://api.business.githubcopilot.com"
+    assert keeper.ends is not None
+    assert math.isclose(keeper.ends, wall() + 1800, abs_tol=2)
+
+
+async def test_an_account_that_moved_is_followed_to_its_new_api(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub()
+    github.api = "https://api.individual.githubcopilot.com"
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+    github.api = "https://api.business.githubcopilot.com"
+
+    assert keeper.doubt(await keeper.current())
+
+    assert (await keeper.current()).api_base == "https://api.business.githubcopilot.com"
+
+
+async def test_no_secret_shows_in_the_log_or_in_a_repr(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    keeper = keeper_of(FakeStore("ghu_very_secret"), FakeGitHub())
+    await nursery.start(keeper.keep_fresh)
+    token = await keeper.current()
+    keeper.doubt(token)
+    await keeper.current()
+
+    assert "tid=" not in repr(token) + str(token.secret) + f"{token.secret}" + caplog.text
+    assert "ghu_very" not in caplog.text
