@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from passenger_trio.translate.fronts import messages as front
+from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire import sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply, decode_chunk, decode_completion
 from passenger_trio.wire.messages_client import Asked
+from passenger_trio.wire.models import Model
 
 MODEL = "gpt-5"
 USER = {"role": "user", "content": "x"}
@@ -29,7 +31,7 @@ def asked(**fields: Any) -> Asked:
 
 
 def call(**fields: Any) -> Call:
-    return front.to_call(asked(**fields), MODEL)
+    return front.to_call(asked(**fields), Model(MODEL))[0]
 
 
 def sent(**fields: Any) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def said(*messages: Any, **fields: Any) -> list[dict[str, Any]]:
 
 
 def stream(**fields: Any) -> front.Stream:
-    return front.Stream(asked(**fields), model=MODEL, new_id=lambda: "chatcmpl-made")
+    return front.Stream(asked(**fields), ToolNames(), model=MODEL, new_id=lambda: "chatcmpl-made")
 
 
 def hub(**chunk: Any) -> HubChunk:
@@ -80,7 +82,9 @@ def reply(message: Any, finish: str | None = "stop", **more: Any) -> HubReply:
 
 def whole(message: Any, finish: str | None = "stop", **more: Any) -> dict[str, Any]:
     """The answer as the client gets it."""
-    body = front.from_hub(reply(message, finish, **more), asked(), model=MODEL, new_id=lambda: "chatcmpl-made")
+    body = front.from_hub(
+        reply(message, finish, **more), asked(), ToolNames(), model=MODEL, new_id=lambda: "chatcmpl-made"
+    )
     return json.loads(body)
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -62,10 +62,10 @@ def run(config: Config, *, as_json: bool) -> int:
     return Exit.GOOD
 
 
-def enable(config: Config, name: str, *, yes: bool, ask: Callable[[str], str] = input) -> int:
+def enable(config: Config, name: str, *, yes: bool) -> int:
     """Show the terms of the model that the server would take ``name`` for, ask, and accept them for the account.
 
-    With ``yes`` the person has accepted them already; ``ask`` puts a question on the terminal. Raises
+    With ``yes`` the person has accepted them already. Raises
     :class:`~passenger_trio.errors.UpstreamRefused` where it is not the person's to decide.
     """
     known = names.Names(trio.run(_list, config), config.models.aliases)
@@ -83,7 +83,7 @@ def enable(config: Config, name: str, *, yes: bool, ask: Callable[[str], str] = 
     if not yes and not sys.stdin.isatty():
         complain("Nobody is there to accept the terms: there is no terminal. Give --yes if you accept them.")
         return Exit.USAGE
-    if not yes and not _agreed(ask):
+    if not yes and not _agreed():
         print("Nothing is changed.")
         return Exit.GOOD
     state = trio.run(_accept, config, model)
@@ -105,12 +105,11 @@ def _terms(model: Model) -> str:
     return "".join(char for char in text if char.isprintable() or char == "\n")
 
 
-def _agreed(ask: Callable[[str], str]) -> bool:
-    try:
-        answer = ask("Accept them, and switch it on for this account? [y/N] ")
-    except EOFError:
+def _agreed() -> bool:
+    print("Accept them, and switch it on for this account? [y/N] ", end="", flush=True)
+    answer = sys.stdin.readline()  # not input(), in which CPython forgets a Ctrl-C that comes while it flushes
+    if not answer:
         print()
-        return False
     return answer.strip().lower() in {"y", "yes"}
 
 

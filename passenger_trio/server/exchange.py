@@ -7,12 +7,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from quart import Response
+
 from passenger_trio.copilot import names, protocol
 from passenger_trio.copilot.catalogue import Catalogue
 from passenger_trio.copilot.client import CopilotClient, Reply
-from passenger_trio.errors import BadRequest, PassengerError, UpstreamRefused
+from passenger_trio.errors import BadRequest, PassengerError, UpstreamBroke, UpstreamRefused
 from passenger_trio.server.recall import Recall
-from passenger_trio.server.relay import Back, Front, Record, Translated, relay
+from passenger_trio.server.relay import Answer, Back, Front, Record, Translated, relay
+from passenger_trio.server.requests import PassengerRequest, json_response, stream_response
 from passenger_trio.translate import words
 from passenger_trio.translate.backs import (
     abilities,
@@ -23,7 +26,7 @@ from passenger_trio.translate.backs import (
     whole as whole_back,
 )
 from passenger_trio.translate.diagonals.passed import Passed
-from passenger_trio.wire.chat import Call, HubReply, Written
+from passenger_trio.wire.chat import Call, HubReply, Usage, Written
 from passenger_trio.wire.models import Model
 
 
@@ -36,6 +39,12 @@ class BackModule(Protocol):
     def reply(self, body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply: ...
     @property
     def Stream(self) -> "MakeBack": ...  # noqa: N802 - a class there
+
+
+class Native(Protocol):
+    """A module of :mod:`passenger_trio.translate.diagonals` that reads answers."""
+
+    def reply(self, body: bytes) -> tuple[bytes, Usage | None]: ...
 
 
 class MakeBack(Protocol):
@@ -147,6 +156,32 @@ class Exchange:
         )
         headers += passed.headers
         return await self.send(model, path, headers, passed.body, stack, record=record)
+
+    async def as_it_is(
+        self,
+        passed: Passed,
+        model: Model,
+        path: str,
+        request: PassengerRequest,
+        *,
+        native: Native,
+        stream: Answer | None,
+    ) -> Response:
+        """The answer of a model to a client that speaks its dialect.
+
+        ``native`` is the module that reads whole answers, ``stream`` what reads the one that was asked for, where it
+        was one. Raises what :meth:`forward` and the two raise, and :class:`~passenger_trio.errors.UpstreamBroke` where
+        Copilot answers whole: Copilot's dialects are not made here.
+        """
+        record = request.record
+        claimed = request.headers.get("X-Initiator")
+        reply = await self.forward(passed, model, path, request.exit_stack, record=record, initiator=claimed)
+        if stream is None:
+            body, record.usage = native.reply(await reply.whole())
+            return json_response(body, dropped=passed.dropped)
+        if not reply.is_stream:
+            raise UpstreamBroke("Copilot answered a call for a stream with a whole answer; ask without `stream`.")
+        return stream_response(relay(reply, stream, record), stream, dropped=passed.dropped)
 
     async def model(self, name: str) -> Model:
         """The model meant by ``name``; an unknown one is passed on: Copilot knows more than it lists.

@@ -2,9 +2,7 @@
 
 from quart import Blueprint, Response
 
-from passenger_trio.errors import UpstreamBroke
 from passenger_trio.server.exchange import Exchange, speaks
-from passenger_trio.server.relay import relay
 from passenger_trio.server.requests import PassengerRequest, current, json_response, read_body, stream_response
 from passenger_trio.translate.backs import responses as back
 from passenger_trio.translate.diagonals import responses as diagonal, responses_answer as native
@@ -23,27 +21,10 @@ def routes(exchange: Exchange) -> Blueprint:
         asked = front.read(await read_body(request))
         model = await exchange.model(asked.model)
         if speaks(model, back.PATH, stream=asked.stream):
-            return await as_it_is(asked, model, request)
+            passed = diagonal.request(asked.envelope, model)
+            stream = native.Stream() if asked.stream else None
+            return await exchange.as_it_is(passed, model, back.PATH, request, native=native, stream=stream)
         return await translated(asked, model, request)
-
-    async def as_it_is(asked: front.Asked, model: Model, request: PassengerRequest) -> Response:
-        record = request.record
-        passed = diagonal.request(asked.envelope, model)
-        reply = await exchange.forward(
-            passed,
-            model,
-            back.PATH,
-            request.exit_stack,
-            record=record,
-            initiator=request.headers.get("X-Initiator"),
-        )
-        if not asked.stream:
-            body, record.usage = native.reply(await reply.whole())
-            return json_response(body, dropped=passed.dropped)
-        if not reply.is_stream:
-            raise UpstreamBroke("Copilot answered a call for a stream with a whole answer; ask without `stream`.")
-        answer = native.Stream()
-        return stream_response(relay(reply, answer, record), answer, dropped=passed.dropped)
 
     async def translated(asked: front.Asked, model: Model, request: PassengerRequest) -> Response:
         record = request.record

@@ -24,6 +24,7 @@ from passenger_trio.simulator.responses_tools import (
     SEARCH,
     Offered,
     ResponsesTool,
+    check_choice,
     check_namespaces,
     check_past_call,
     joined,
@@ -114,6 +115,7 @@ class ResponsesRequest(msgspec.Struct):
         tools = self.offered().values()
         chat_rules.check_tools([tool.name for tool in tools])
         check_namespaces(self.tools or ())
+        check_choice(self.tool_choice, self.tools or (), tools)
         effort = self.reasoning.effort if self.reasoning is not None else None
         chat_rules.check_limits(model, effort=effort, tokens_out=self.max_output_tokens)
         for item in self.items():

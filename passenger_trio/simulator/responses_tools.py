@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from passenger_trio.simulator.refusals import Refused, invalid_body
+from passenger_trio.simulator.schema_merge import is_list, is_object
 
 FREE_TEXT: Final = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 """What a custom tool takes, in terms of a function: one text."""
@@ -61,6 +62,19 @@ def check_namespaces(tools: Sequence[ResponsesTool]) -> None:
     for index, tool in enumerate(tools):
         if tool.type == "namespace" and tool.tools is None:
             raise Refused(invalid_body(f"Missing required parameter: 'tools[{index}].tools'."))
+
+
+def check_choice(choice: object, tools: Iterable[ResponsesTool], offered: Iterable[Offered]) -> None:
+    """Raises :class:`Refused` for a choice of a tool that is not among those on offer (OpenAI)."""
+    if not is_object(choice):
+        return
+    named = {(tool.kind, tool.name) for tool in offered}
+    types = {tool.type for tool in tools} - {"function", "custom"}
+    chosen = choice.get("tools") if choice.get("type") == "allowed_tools" else [choice]
+    for entry in filter(is_object, chosen if is_list(chosen) else ()):
+        kind, name = str(entry.get("type")), str(entry.get("name", ""))
+        if kind not in types and (f"{kind}_call".replace("custom", "custom_tool"), name) not in named:
+            raise Refused(invalid_body(f"Tool choice '{name or kind}' not found in 'tools' parameter."))
 
 
 def check_past_call(name: str, namespace: str | None, tools: Iterable[Offered]) -> None:

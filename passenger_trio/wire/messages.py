@@ -52,7 +52,9 @@ class Usage(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """A whole message; in ``message_start``, the head of one. ``error`` is there when it is none."""
+    """A whole message; in ``message_start``, the head of one. ``error`` is there when it is none, or ``message``, the
+    words of an error with nothing around it.
+    """
 
     id: Text = None
     model: Text = None
@@ -61,6 +63,7 @@ class Answer(msgspec.Struct):
     usage: Usage | None = None
     copilot_usage: msgspec.Raw = envelope.NULL
     error: msgspec.Raw = envelope.NULL
+    message: msgspec.Raw = envelope.NULL
 
 
 class Delta(msgspec.Struct):

@@ -130,11 +130,18 @@ class Typed(msgspec.Struct):
     type: Text = None
 
 
+class Said(msgspec.Struct):
+    """Of a block: its type and its text."""
+
+    type: Text = None
+    text: Text = None
+
+
 class Turn(msgspec.Struct):
-    """Of a message: who says it, and the types of its blocks."""
+    """Of a message: who says it, and what."""
 
     role: str
-    content: str | list[Typed] | None = None
+    content: str | list[Said] | None = None
 
 
 decode_request: Final = msgspec.json.Decoder(Request).decode

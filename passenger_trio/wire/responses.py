@@ -81,7 +81,8 @@ class IncompleteDetails(msgspec.Struct):
 class Response(msgspec.Struct):
     """A whole answer, and what ``response.completed`` and its like carry.
 
-    ``copilot_usage`` is in it only where it is the whole body; in a stream it stands beside it (recorded).
+    ``copilot_usage`` is in it only where it is the whole body; in a stream it stands beside it (recorded). ``message``
+    are the words of an error in the place of a whole body.
     """
 
     status: Text = None
@@ -91,6 +92,7 @@ class Response(msgspec.Struct):
     usage: Usage | None = None
     incomplete_details: IncompleteDetails | None = None
     error: msgspec.Raw = envelope.NULL
+    message: msgspec.Raw = envelope.NULL
     copilot_usage: msgspec.Raw = envelope.NULL
 
 

@@ -90,9 +90,8 @@ async def see(terminal: tuple[int, int], words: str) -> str:
 async def test_ctrl_c_at_the_question_changes_nothing(
     world: World, terminal: tuple[int, int], nursery: trio.Nursery
 ) -> None:
-    """All of the program is at the terminal: with its stdout elsewhere, Python's ``input`` clears a KeyboardInterrupt
-    that comes while the question is written. One that comes before it waits for the answer is raised after that, so
-    there is an answer, which must not count.
+    """A Ctrl-C that comes before the program waits for the answer is raised after that, so there is an answer, which
+    must not count.
     """
     world.log_in()
     words = command("models", "enable", OPUS, "--config", "config.toml")
@@ -109,6 +108,38 @@ async def test_ctrl_c_at_the_question_changes_nothing(
     world.said.append(await see(terminal, "passenger-trio: Stopped.\r\n"))
     with trio.fail_after(PATIENCE):
         assert await asking.wait() == 130
+    assert world.simulator.counts["policy"] == 0
+
+
+async def test_ctrl_c_changes_nothing_either_where_the_question_is_read_through_a_pipe(
+    world: World, terminal: tuple[int, int], nursery: trio.Nursery
+) -> None:
+    world.log_in()
+    words = command("models", "enable", OPUS, "--config", "config.toml")
+    reading, writing = os.pipe()
+    try:
+        starting = partial(
+            trio.run_process,
+            words,
+            stdin=terminal[1],
+            stdout=writing,
+            stderr=writing,
+            check=False,
+            env=environment(),
+            cwd=world.directory,
+        )
+        asking: trio.Process = await nursery.start(starting)
+        world.said.append(await see((reading, writing), QUESTION))
+
+        asking.send_signal(signal.SIGINT)
+        os.write(terminal[0], b"y\n")
+
+        world.said.append(await see((reading, writing), "passenger-trio: Stopped.\n"))
+        with trio.fail_after(PATIENCE):
+            assert await asking.wait() == 130
+    finally:
+        os.close(reading)
+        os.close(writing)
     assert world.simulator.counts["policy"] == 0
 
 

@@ -24,6 +24,7 @@ from passenger_trio.translate.fronts import (
     ollama as ollama_front,
     responses as responses_front,
 )
+from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire import sse
 from passenger_trio.wire.chat import Call, HubReply
 from passenger_trio.wire.embeddings import Batch
@@ -105,7 +106,7 @@ def whole(dialect: str, endpoint: str, upstream: Body, *, think: bool = True) ->
             _, tools = responses_front.to_call(asked, _MODEL)
             made = responses_front.from_hub(hub, asked, tools, model=_MODEL, now=MADE_AT, new_id=_new_id)
         case "messages":
-            made = messages_front.from_hub(hub, messages_front.read(_told()), model=_MODEL, new_id=_new_id)
+            made = messages_front.from_hub(hub, messages_front.read(_told()), ToolNames(), model=_MODEL, new_id=_new_id)
         case "ollama":
             when = ollama_front.Moments(MADE_AT, MADE_AT + 1, MADE_AT + 2)
             made = ollama_front.from_hub(hub, "asked:latest", when, think=think)
@@ -152,7 +153,7 @@ def _front(dialect: str) -> _Front:
             _, tools = responses_front.to_call(asked, _MODEL)
             return responses_front.Stream(asked, tools, model=_MODEL, now=MADE_AT, new_id=_new_id)
         case "messages":
-            return messages_front.Stream(messages_front.read(_told()), model=_MODEL, new_id=_new_id)
+            return messages_front.Stream(messages_front.read(_told()), ToolNames(), model=_MODEL, new_id=_new_id)
         case "ollama":
             ticks = itertools.count(MADE_AT)
             return ollama_front.Stream("asked:latest", clock=lambda: next(ticks), started=MADE_AT)

@@ -45,6 +45,7 @@ ABLE: Final = Supports(
     adaptive_thinking=True,
 )
 THOUGHTLESS: Final = Supports(streaming=True, tool_calls=True, vision=True, dimensions=True)
+UNTHINKING: Final = Supports(streaming=True, tool_calls=True, reasoning_effort=["none", "low", "high"])
 BUDGETED: Final = Supports(streaming=True, tool_calls=True, min_thinking_budget=1024, max_thinking_budget=32_000)
 
 
@@ -56,6 +57,7 @@ MODELS: Final = {
     "": _model(ABLE),
     "a model that does not think": _model(THOUGHTLESS),
     "a model that thinks by a budget": _model(BUDGETED),
+    "a model that need not think": _model(UNTHINKING),
     "a model with vectors of one size": _model(Supports()),
     "a model without structured outputs": _model(THOUGHTLESS),
 }
@@ -114,7 +116,7 @@ def _messages(endpoint: str) -> Road:
             messages_fields.refuse(asked.envelope)  # as server/anthropic.py does
             passed = messages_diagonal.request(asked.envelope, model)
             return Sent(json.loads(passed.body), passed.dropped)
-        return _by_hub(messages_front.to_call(asked, model.id), endpoint, model)
+        return _by_hub(messages_front.to_call(asked, model)[0], endpoint, model)
 
     return send
 

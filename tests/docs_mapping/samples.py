@@ -26,6 +26,7 @@ class Condition(NamedTuple):
 
 _NO_THINKING: Final = "a model that does not think"
 _BUDGET: Final = "a model that thinks by a budget"
+_UNTHINKING: Final = "a model that need not think"
 _ONE_SIZE: Final = "a model with vectors of one size"
 _NO_SCHEMA: Final = "a model without structured outputs"
 _BY_ID: Final = {"type": "input_image", "file_id": "file_1"}
@@ -35,6 +36,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "": Condition(),
     _NO_THINKING: Condition(model=_NO_THINKING),
     _BUDGET: Condition(model=_BUDGET),
+    _UNTHINKING: Condition(model=_UNTHINKING),
     _ONE_SIZE: Condition(model=_ONE_SIZE),
     _NO_SCHEMA: Condition(model=_NO_SCHEMA),
     "beside `reasoning_effort`": Condition(beside={"reasoning_effort": "low"}),
@@ -42,6 +44,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "beside `thinking`": Condition(beside={"thinking": {"type": "enabled", "budget_tokens": 2048}}),
     "beside `reasoning_opaque`": Condition(signed=True),
     "by the server": Condition(objects={"tools[tool_search]": {"type": "tool_search", "execution": "server"}}),
+    "the last of all": Condition(),
     "before all others": Condition(beside={"messages": []}),
     "in its place": Condition(objects={"content[input_image]": _BY_ID, "content[input_file]": _FILE_BY_ID}),
 }

@@ -104,6 +104,7 @@ CONVERSATIONS: dict[str, Case] = {
                 messages=[("user", ["Hi"]), ("assistant", ["Once upon"]), ("user", ["Please continue."])],
             )
         },
+        dropped={"messages": "messages[assistant]=last"},
     ),
     "user with text parts": Case(
         {"messages": [{"role": "user", "content": text("One", "Two")}]}, reached={"said": [("user", ["One", "Two"])]}

@@ -76,6 +76,7 @@ WORDS: dict[str, Case] = {
                 messages=[("user", ["Hi"]), ("assistant", ["Ho"]), ("user", ["Please continue."])],
             )
         },
+        dropped={"messages": "messages[assistant]=last"},
     ),
     "empty texts": said(
         {"role": "user", "content": [text(""), text("Hi"), text("")]},

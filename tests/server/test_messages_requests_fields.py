@@ -1,6 +1,7 @@
 """The knobs of a Messages request as real clients were recorded to turn them, on each of Copilot's endpoints."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,11 +72,11 @@ FIELDS: dict[str, Case] = {
     "thinking, a small budget": think("enabled", budget=1024, given=1024, effort="low"),
     "thinking, a middling budget": think("enabled", budget=8000, given=8000, effort="medium"),
     "thinking, a large budget": think("enabled", budget=16000, given=15999, effort="high"),
-    "thinking, opencode's budget": think("enabled", budget=-1, given=15999, effort="medium"),
-    "thinking, no budget": think("enabled", given=15999, effort="medium"),
+    "thinking, opencode's budget": think("enabled", budget=-1, given=8000, effort="medium"),
+    "thinking, no budget": think("enabled", given=8000, effort="medium"),
     "thinking, more than all tokens": think("enabled", budget=32000, given=15999, effort="high"),
     "thinking, adaptive": think("adaptive"),
-    "thinking, disabled": think("disabled"),
+    "thinking, disabled": replace(think("disabled"), dropped={"responses": "thinking.type=disabled"}),
     "thinking, shown": think("adaptive", display="summarized"),
     "thinking, not shown": think("adaptive", display="omitted"),
     "thinking, in updates": think("adaptive", display="updates"),
@@ -170,10 +171,10 @@ async def test_more_tokens_than_the_model_gives_become_what_it_gives_and_that_is
 
 BUDGETS: dict[str, tuple[Any, int, str]] = {
     "a budget": ({"type": "enabled", "budget_tokens": 2048}, 2048, ""),
-    "opencode's": ({"type": "enabled", "budget_tokens": -1}, 15999, ""),
+    "opencode's": ({"type": "enabled", "budget_tokens": -1}, 8000, ""),
     "too little": ({"type": "enabled", "budget_tokens": 1}, 1024, "thinking.budget_tokens=1"),
     "more than all tokens": ({"type": "enabled", "budget_tokens": 32000}, 15999, "thinking.budget_tokens=32000"),
-    "adaptive": ({"type": "adaptive"}, 15999, ""),
+    "adaptive": ({"type": "adaptive"}, 8000, ""),
 }
 
 

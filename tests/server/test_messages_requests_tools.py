@@ -9,6 +9,7 @@ from server.front_shapes import CALLED, COLUMNS, MESSAGES, PARIS, ROME, failures
 
 ASK = user("What is the weather in Rome?")
 BOTH = user("weather in Paris and Rome")
+LONG = "mcp__plugin_weather_of_all_cities__get_the_weather_as_it_is_just_now_in_some_city"
 ADVANCED = {"anthropic-beta": "advanced-tool-use-2025-11-20"}
 
 
@@ -49,6 +50,10 @@ TOOLS: dict[str, Case] = {
             "responses": {"tools.0.description": "Of a city"},
             "messages": {"tools": [{"name": "get_weather", "description": "Of a city", "input_schema": CITY}]},
         },
+    ),
+    "a name that only Anthropic takes": Case(
+        {"messages": ASK, "tools": [tool(LONG)], "tool_choice": {"type": "tool", "name": LONG}},
+        heard={"called": [LONG], "finish": "tool_calls"},
     ),
     "custom by name": offer(tool(type="custom"), reached={"tools": {"get_weather": CITY}}),
     "with a mark": offer(

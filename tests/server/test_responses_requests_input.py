@@ -96,6 +96,7 @@ WORDS: dict[str, Case] = {
                 messages=[("user", ["Hi"]), ("assistant", ["Ho"]), ("user", ["Please continue."])],
             )
         },
+        dropped={"messages": "input[assistant]=last"},
     ),
     "an empty text among others": items({"role": "user", "content": [part(""), part("Hi")]}, heard=QUOTED),
     "other scripts": items(

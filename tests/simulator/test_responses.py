@@ -235,6 +235,13 @@ async def test_a_stream_can_end_with_an_error_as_recorded(line, sample):
         ({"prompt": 5}, "invalid_request_body"),
         ({"prompt": [{"type": "item_reference", "id": "x"}]}, "invalid_request_body"),
         ({"tool_choice": 5}, "invalid_request_body"),
+        ({"tool_choice": {"type": "web_search"}, "tools": [FUNCTION]}, "invalid_request_body"),
+        ({"tool_choice": {"type": "custom", "name": "get_weather"}, "tools": [FUNCTION]}, "invalid_request_body"),
+        ({"tool_choice": {"type": "function", "name": "odd"}, "tools": [FUNCTION]}, "invalid_request_body"),
+        (
+            {"tool_choice": {"type": "allowed_tools", "tools": [{"type": "image_generation"}]}, "tools": [FUNCTION]},
+            "invalid_request_body",
+        ),
         ({"model": "gpt-4o"}, "unsupported_api_for_model"),
         ({"model": "gpt-5.5"}, "model_not_supported"),
         ({"model": None}, "model_not_supported"),
@@ -288,8 +295,9 @@ async def test_what_was_asked_is_echoed_and_store_is_not(line):
     "fields",
     [
         {"prompt": [{"role": "user", "content": [{"type": ["odd"]}, "odd", 5]}]},
-        {"tools": [FUNCTION], "tool_choice": {"type": "allowed_tools", "tools": [{"name": ["odd"]}, "odd"]}},
-        {"tools": [FUNCTION], "tool_choice": {"type": "odd"}},
+        {"tools": [FUNCTION], "tool_choice": {"type": "allowed_tools", "tools": ["odd"]}},
+        {"tools": [FUNCTION], "tool_choice": {"type": "allowed_tools", "tools": "odd"}},
+        {"tools": [FUNCTION, {"type": "mcp"}], "tool_choice": {"type": "mcp"}},
         {"prompt": [{"role": "user", "content": "x"}, {"type": "web_search_call", "id": "x"}]},
     ],
 )

@@ -21,6 +21,7 @@ from passenger_trio.server.relay import Answer, Translated
 from passenger_trio.translate.backs import messages as messages_back, responses as responses_back
 from passenger_trio.translate.diagonals import messages_answer, responses_answer
 from passenger_trio.translate.fronts import chat, messages, responses
+from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire import sse
 
 DIRECTORY = Path(__file__).parents[1] / "samples" / "copilot"
@@ -75,7 +76,9 @@ def answer_on(way: Road) -> Answer:
     if way.front == "responses":
         tools = responses.to_call(ASKED, MODEL)[1]
         return Translated(back, responses.Stream(ASKED, tools, model=MODEL, now=2, new_id=new_id))
-    return Translated(back, messages.Stream(ASKED_MESSAGES, model=MODEL, new_id=new_id, request_id="req_1"))
+    return Translated(
+        back, messages.Stream(ASKED_MESSAGES, ToolNames(), model=MODEL, new_id=new_id, request_id="req_1")
+    )
 
 
 def play(way: Road, pieces: Iterable[bytes]) -> bytes:
@@ -244,7 +247,7 @@ def whole_on(way: Road, body: bytes) -> bytes:
     if way.front == "responses":
         tools = responses.to_call(ASKED, MODEL)[1]
         return responses.from_hub(hub, ASKED, tools, model=MODEL, now=2, new_id=new_id)
-    return messages.from_hub(hub, ASKED_MESSAGES, model=MODEL, new_id=new_id)
+    return messages.from_hub(hub, ASKED_MESSAGES, ToolNames(), model=MODEL, new_id=new_id)
 
 
 @pytest.mark.parametrize(("way", "name"), WHOLE, ids=str)

@@ -12,6 +12,11 @@ from passenger_trio.wire.models import Model
 
 MODEL = Model(id="m")
 TEXT = {"type": "text", "text": "<system-reminder>Mind the list.</system-reminder>"}
+LOADED = {"type": "text", "text": "Tool loaded."}
+SKILL = {"type": "text", "text": "Base directory for this skill: /pond\n\nOtters like ponds."}
+EMPTY = {"type": "text", "text": " "}
+STOPPED = {"type": "text", "text": "[Request interrupted by user for tool use]\n"}
+TYPED = {"type": "text", "text": "Now do something else, please."}
 RESULT = {"type": "tool_result", "tool_use_id": "t", "content": "18C"}
 USER = {"role": "user", "content": "Hi"}
 SYSTEM = {"role": "system", "content": "Be brief."}
@@ -28,7 +33,14 @@ DEVELOPER = {"role": "developer", "content": "Be brief."}
         ([USER, {"role": "assistant", "content": "Ho"}], True),
         ([USER, ASKED, {"role": "user", "content": [RESULT]}], True),
         ([USER, ASKED, {"role": "user", "content": [RESULT, TEXT]}], True),
+        ([USER, ASKED, {"role": "user", "content": [RESULT, LOADED, TEXT]}], True),
+        ([USER, ASKED, {"role": "user", "content": [RESULT, SKILL]}], True),
+        ([USER, ASKED, {"role": "user", "content": [RESULT, EMPTY]}], True),
+        ([USER, ASKED, {"role": "user", "content": [RESULT, STOPPED]}], True),
+        ([USER, ASKED, {"role": "user", "content": [RESULT, STOPPED, TYPED]}], False),
+        ([USER, ASKED, {"role": "user", "content": [RESULT, TEXT, TYPED]}], False),
         ([USER, ASKED, {"role": "user", "content": [RESULT]}, SYSTEM], True),
+        ([USER, ASKED, {"role": "user", "content": [RESULT, STOPPED, TYPED]}, SYSTEM], False),
         ([USER, ASKED, {"role": "user", "content": [RESULT]}, USER], False),
         ([USER, {"role": "assistant", "content": "Ho"}, {"role": "user", "content": [TEXT]}], False),
         ([USER, SYSTEM], False),
@@ -41,7 +53,7 @@ def test_a_messages_clients_turn_is_as_much_the_agents_on_claude_as_elsewhere(
     asked = messages_front.read(envelope.encode({"model": "m", "max_tokens": 9, "messages": messages}))
 
     assert messages_diagonal.request(asked.envelope, MODEL).agent is agent
-    assert messages_front.to_call(asked, "m").agent is agent
+    assert messages_front.to_call(asked, MODEL)[0].agent is agent
 
 
 @pytest.mark.parametrize(

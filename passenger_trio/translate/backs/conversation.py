@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from passenger_trio.errors import BadRequest
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.fields import read
 from passenger_trio.wire import envelope
 from passenger_trio.wire.envelope import Envelope
 

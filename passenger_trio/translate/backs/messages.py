@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from passenger_trio.errors import UpstreamBroke
+from passenger_trio.errors import UpstreamBroke, UpstreamRefused
 from passenger_trio.translate.backs import messages_fields, messages_input, pictures
-from passenger_trio.translate.backs.hub_stream import HubStream, made_call_id
+from passenger_trio.translate.backs.hub_stream import HubStream, is_text, made_call_id
 from passenger_trio.wire import chat, envelope, messages as wire, sse
 from passenger_trio.wire.chat import Call, HubChunk, HubReply, Written
 from passenger_trio.wire.models import Model
@@ -65,13 +65,38 @@ def request(call: Call, model: Model) -> Written:
 
 
 def broke(error: msgspec.Raw) -> UpstreamBroke:
-    """An ``error`` in an answer, Anthropic's (``type``, ``message``) or Copilot's (``code``, ``message``), as ours."""
+    """An ``error`` in a stream, Anthropic's (``type``, ``message``) or Copilot's (``code``, ``message``), as ours."""
+    words, code = _words(error)
+    return UpstreamBroke(f"Copilot broke off: {words or 'no reason given'}", code=code)
+
+
+def _words(error: msgspec.Raw) -> tuple[str | None, str | None]:
+    """Its words, else its code or its type; and these."""
     try:
         body = chat.decode_error(error)
     except envelope.UNREADABLE:
-        return UpstreamBroke(f"Copilot broke off: {bytes(error)[:300].decode(errors='replace')}")
+        return bytes(error)[:300].decode(errors="replace"), None
     code = str(body.code or body.type or "") or None
-    return UpstreamBroke(f"Copilot broke off: {body.message or code or 'no reason given'}", code=code)
+    return body.message or code, code
+
+
+def whole(body: bytes) -> wire.Answer:
+    """An answer that has come whole. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none, or cut off,
+    and :class:`~passenger_trio.errors.UpstreamRefused` when it is an error, with or without ``error`` around it: its
+    HTTP status says 200, so we say what it is, 502.
+    """
+    try:
+        answer = wire.decode_answer(body)
+    except envelope.UNREADABLE:
+        answer = wire.Answer()
+    if answer.error != envelope.NULL or (answer.content is None and is_text(answer.message)):
+        words, code = _words(msgspec.Raw(body) if answer.error == envelope.NULL else answer.error)
+        raise UpstreamRefused(502, words or "Copilot answered with an error and gave no reason.", code=code)
+    if answer.content is None:
+        raise UpstreamBroke("Copilot's answer is no message of Anthropic's.")
+    if answer.stop_reason is None:
+        raise UpstreamBroke("Copilot's answer is cut off: it has no stop_reason.")
+    return answer
 
 
 def _finish_reason(stop_reason: str, *, calls: bool) -> str:
@@ -121,26 +146,18 @@ def _opaque(blocks: Iterable[wire.Block]) -> str:
 
 
 def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply:  # noqa: ARG001
-    """A whole answer as the hub has it. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none."""
-    try:
-        answer = wire.decode_answer(body)
-    except envelope.UNREADABLE:
-        answer = wire.Answer()
-    if answer.error != envelope.NULL:
-        raise broke(answer.error)
-    if answer.content is None:
-        raise UpstreamBroke("Copilot's answer is no message of Anthropic's.")
-    if answer.stop_reason is None:
-        raise UpstreamBroke("Copilot's answer is cut off: it has no stop_reason.")
-    texts = [block.text for block in answer.content if block.type == "text" and block.text]
-    thinking = "".join(block.thinking for block in answer.content if block.type == "thinking" and block.thinking)
-    calls = [_call(block, new_id) for block in answer.content if block.type == "tool_use"]
+    """A whole answer as the hub has it. Raises what :func:`whole` raises."""
+    answer = whole(body)
+    content, finish = answer.content or [], answer.stop_reason or ""
+    texts = [block.text for block in content if block.type == "text" and block.text]
+    thinking = "".join(block.thinking for block in content if block.type == "thinking" and block.thinking)
+    calls = [_call(block, new_id) for block in content if block.type == "tool_use"]
     message: dict[str, object] = {"role": "assistant", "content": "".join(texts)}
     if calls and not texts:
         message["content"] = None
     if thinking:
         message["reasoning_content"] = thinking
-    if opaque := _opaque(block for block in answer.content if block.type in {"thinking", "redacted_thinking"}):
+    if opaque := _opaque(block for block in content if block.type in {"thinking", "redacted_thinking"}):
         message["reasoning_opaque"] = opaque
     if calls:
         message["tool_calls"] = calls
@@ -149,9 +166,7 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         "object": chat.COMPLETION_OBJECT,
         "created": created,
         "model": answer.model or model,
-        "choices": [
-            {"index": 0, "message": message, "finish_reason": _finish_reason(answer.stop_reason, calls=bool(calls))}
-        ],
+        "choices": [{"index": 0, "message": message, "finish_reason": _finish_reason(finish, calls=bool(calls))}],
     }
     if answer.usage is not None:
         hub["usage"] = counted(answer.usage)

@@ -12,9 +12,10 @@ import msgspec
 from passenger_trio.errors import BadRequest
 from passenger_trio.translate.backs.conversation import unread
 from passenger_trio.translate.backs.effort import PLAIN_EFFORTS, thinking_budget
-from passenger_trio.translate.backs.fields import read
 from passenger_trio.translate.backs.messages_input import unsaid
 from passenger_trio.translate.backs.tools import give_properties
+from passenger_trio.translate.fields import read
+from passenger_trio.translate.limits import max_tokens
 from passenger_trio.wire import envelope
 from passenger_trio.wire.envelope import Envelope
 from passenger_trio.wire.models import Model
@@ -68,10 +69,6 @@ _HARMLESS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "modalities": lambda value: value == ["text"],
 }
 """Values of refused fields that ask for what there is anyway; clients send them by habit."""
-
-_DEFAULT_MAX_TOKENS: Final = 16000
-_UNSTREAMED_MAX_TOKENS: Final = 16000
-"""Claude's ``max_non_streaming_output_tokens`` in every recorded list that has one."""
 
 
 class _Function(msgspec.Struct):
@@ -222,15 +219,12 @@ def _choice_word(word: str, field: str) -> Body:
 
 def write_max_tokens(fields: Envelope, body: Body, model: Model, *, stream: bool) -> list[str]:
     """``max_tokens``, which Anthropic demands, within what ``/models`` says of the model."""
-    limits = model.limits
-    caps = [limits.max_output_tokens, None if stream else limits.max_non_streaming_output_tokens]
     for name in ("max_completion_tokens", "max_tokens"):
         if name in fields:
             wanted = read(_decode_count, fields[name], name)
-            body["max_tokens"] = min([wanted, *filter(None, caps)])
+            body["max_tokens"] = max_tokens(wanted, model, stream=stream)
             return [] if body["max_tokens"] == wanted else [f"{name}={wanted}"]
-    default = limits.max_output_tokens or _DEFAULT_MAX_TOKENS
-    body["max_tokens"] = min([default, *filter(None, caps), *(() if stream else (_UNSTREAMED_MAX_TOKENS,))])
+    body["max_tokens"] = max_tokens(None, model, stream=stream)
     return []
 
 

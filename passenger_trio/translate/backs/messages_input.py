@@ -29,6 +29,12 @@ _MEDIA: Final = {
     "image/gif": "image/gif",
     "image/webp": "image/webp",
 }
+PREFILL: Final = "messages[assistant]=last"
+"""The name of an answer's beginning that the client has written itself: the model does not go on from there."""
+
+CONTINUE: Final[Block] = {"type": "text", "text": "Please continue."}
+"""The official client's own words for a conversation that ends with the assistant."""
+
 _THOUGHTS: Final = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -69,18 +75,21 @@ def convert(messages: msgspec.Raw) -> Converted:
     written.lose(conversation.left_behind(messages, marks=True))
     for turn in written.turns:
         turn.content.sort(key=lambda block: turn.role == "user" and block["type"] != "tool_result")
-    _end_with_user(written.turns)
+    written.lose(_end_with_user(written.turns))
     return Converted(written.system, written.turns, tuple(written.lost))
 
 
-def _end_with_user(turns: list[Turn]) -> None:
-    """Let the user speak last, and in the official client's words where there is nothing of the user's own.
+def _end_with_user(turns: list[Turn]) -> list[str]:
+    """Let the user speak last, and in the official client's words where there is nothing of the user's own. Returns the
+    name of what that undoes.
 
     A last message of the assistant is taken for the beginning of the answer, which Copilot refuses (official client);
     a request of system messages alone has no messages at all, which Anthropic refuses.
     """
-    if not turns or turns[-1].role == "assistant":
-        turns.append(Turn("user", [{"type": "text", "text": "Please continue."}]))
+    lost = [PREFILL] if turns and turns[-1].role == "assistant" else []
+    if lost or not turns:
+        turns.append(Turn("user", [CONTINUE]))
+    return lost
 
 
 class _Conversation:

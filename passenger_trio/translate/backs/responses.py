@@ -13,10 +13,10 @@ from passenger_trio.errors import BadRequest
 from passenger_trio.translate.backs import pictures
 from passenger_trio.translate.backs.conversation import unread
 from passenger_trio.translate.backs.effort import nearest_effort
-from passenger_trio.translate.backs.fields import read
 from passenger_trio.translate.backs.responses_answer import Stream, reply
 from passenger_trio.translate.backs.responses_input import convert
 from passenger_trio.translate.backs.tools import give_properties, is_forced
+from passenger_trio.translate.fields import read
 from passenger_trio.wire import envelope
 from passenger_trio.wire.chat import Call, Written
 from passenger_trio.wire.envelope import Envelope

@@ -23,12 +23,15 @@ _SUMMARY_BREAK: Final = "\n\n"
 
 
 def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable[[], str]) -> HubReply:  # noqa: ARG001 - the signature of every back
-    """A whole answer. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none, or none that is whole."""
+    """A whole answer. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none, or none that is whole, and
+    what :func:`refuse_error` raises.
+    """
     try:
         response = responses.decode_response(body)
         items = responses.read_items(response.output or ())
     except envelope.UNREADABLE as error:
         raise UpstreamBroke(f"Copilot's answer is no response: {error}") from None
+    refuse_error(response, body)
     _refuse_unfinished(response)
     calls = [item for item in items if item.type in CALLS]
     finish = _finish(response, calls)
@@ -45,6 +48,18 @@ def reply(body: bytes, call: Call, model: str, *, created: int, new_id: Callable
         answer["copilot_usage"] = response.copilot_usage
     data = envelope.encode(answer)
     return HubReply(data, chat.decode_completion(data))
+
+
+def refuse_error(response: Response, body: bytes) -> None:
+    """Raise :class:`~passenger_trio.errors.UpstreamRefused` for what is an error and no response, with or without
+    ``error`` around it.
+    """
+    if response.output is not None or response.status is not None:
+        return
+    if response.error != envelope.NULL:
+        raise chat_back.refused(response.error)
+    if is_text(response.message):
+        raise chat_back.refused(msgspec.Raw(body))
 
 
 def _refuse_unfinished(response: Response) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from passenger_trio.errors import BadRequest
 from passenger_trio.translate.backs import conversation
 from passenger_trio.translate.backs.conversation import Function, Message, Part, ToolCall
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.fields import read
 from passenger_trio.wire import envelope, responses
 from passenger_trio.wire.responses import Kept
 

@@ -9,14 +9,21 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from passenger_trio.translate.backs.effort import nearest_effort
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.backs.effort import (
+    PLAIN_EFFORTS,
+    UNNAMED_EFFORT,
+    bounded_budget,
+    nearest_effort,
+    thinking_budget,
+)
 from passenger_trio.translate.diagonals.messages_blocks import Blocks, mark_plainly
 from passenger_trio.translate.diagonals.passed import Passed, without
+from passenger_trio.translate.fields import read
 from passenger_trio.translate.fronts import messages_input
+from passenger_trio.translate.limits import max_tokens
 from passenger_trio.wire import envelope, messages as wire
 from passenger_trio.wire.envelope import Envelope
-from passenger_trio.wire.models import Model
+from passenger_trio.wire.models import Model, Supports
 
 _CONTEXT_MANAGEMENT: Final = "context-management-2025-06-27"
 _ADVANCED_TOOLS: Final = "advanced-tool-use-2025-11-20"
@@ -45,9 +52,7 @@ _TOOL_FIELDS: Final = frozenset({"name", "description", "input_schema", "cache_c
 _ADVANCED_FIELDS: Final = frozenset({"defer_loading", "input_examples", "allowed_callers"})
 _THINKING_FIELDS: Final = frozenset({"type", "budget_tokens"})
 _OUTPUT_FIELDS: Final = frozenset({"effort", "format"})
-_LEAST_BUDGET: Final = 1024
-_UNSTREAMED_MAX_TOKENS: Final = 16000
-"""Claude's ``max_non_streaming_output_tokens`` in every recorded list that has one."""
+_FORCING: Final = frozenset({"any", "tool"})
 
 _decode_count: Final = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1)]).decode
 _decode_text: Final = msgspec.json.Decoder(str).decode
@@ -58,7 +63,12 @@ class _Thinking(msgspec.Struct):
     budget_tokens: int | None = None
 
 
+class _Typed(msgspec.Struct):
+    type: str = ""
+
+
 _decode_thinking: Final = msgspec.json.Decoder(_Thinking).decode
+_decode_typed: Final = msgspec.json.Decoder(_Typed).decode
 
 
 def request(asked: Envelope, model: Model, *, betas: Collection[str] = ()) -> Passed:
@@ -96,7 +106,10 @@ def _tools(body: Envelope, lost: dict[str, None], *, advanced: bool) -> None:
     tools = read(envelope.decode_list, body["tools"], "tools")
     if not tools:
         del body["tools"]
-        body.pop("tool_choice", None)
+        if "tool_choice" in body:
+            choice = read(_decode_typed, body.pop("tool_choice"), "tool_choice")
+            if choice.type in _FORCING:
+                lost["tool_choice"] = None  # nothing to choose from
         return
     fields = _TOOL_FIELDS | _ADVANCED_FIELDS if advanced else _TOOL_FIELDS
     for tool in tools:
@@ -115,16 +128,10 @@ def _tools(body: Envelope, lost: dict[str, None], *, advanced: bool) -> None:
 
 
 def _max_tokens(body: Envelope, model: Model, lost: dict[str, None], *, stream: bool) -> None:
-    """``max_tokens`` within what ``/models`` says; whoever leaves it out gets all there is."""
-    caps = [model.limits.max_output_tokens, None if stream else model.limits.max_non_streaming_output_tokens]
-    most = min((cap for cap in caps if cap is not None), default=None)
-    if "max_tokens" not in body:
-        default = most or _UNSTREAMED_MAX_TOKENS
-        body["max_tokens"] = envelope.raw(default if stream else min(default, _UNSTREAMED_MAX_TOKENS))
-        return
-    wanted = read(_decode_count, body["max_tokens"], "max_tokens")
-    if most is not None and wanted > most:
-        body["max_tokens"] = envelope.raw(most)
+    wanted = read(_decode_count, body["max_tokens"], "max_tokens") if "max_tokens" in body else None
+    given = max_tokens(wanted, model, stream=stream)
+    body["max_tokens"] = envelope.raw(given)
+    if wanted not in {None, given}:
         lost[f"max_tokens={wanted}"] = None
 
 
@@ -134,8 +141,9 @@ def _think(body: Envelope, model: Model, lost: dict[str, None]) -> None:
     """
     supports = model.supports
     known = model.capabilities.supports is not None
+    effort = None
     if "output_config" in body:
-        _output_config(body, supports.reasoning_effort if known else None, lost, known=known)
+        effort = _output_config(body, supports.reasoning_effort if known else None, lost, known=known)
     if "thinking" not in body:
         return
     whole = read(envelope.decode, body["thinking"], "thinking")
@@ -143,18 +151,18 @@ def _think(body: Envelope, model: Model, lost: dict[str, None]) -> None:
     thinking = read(_decode_thinking, body["thinking"], "thinking")
     if thinking.type == "disabled" or not known:
         body["thinking"] = envelope.raw(whole)
-    elif not supports.adaptive_thinking and not supports.max_thinking_budget:
-        del body["thinking"]
-        lost["thinking"] = None
-        return
     elif supports.adaptive_thinking and (thinking.type == "adaptive" or not supports.max_thinking_budget):
         if thinking.budget_tokens is not None:
             lost["thinking.budget_tokens"] = None
         _name_odd(thinking, lost)
         body["thinking"] = envelope.raw({"type": "adaptive"})
+    elif (budget := _budget(thinking, effort, body, supports, lost)) is None:
+        del body["thinking"]
+        lost["thinking"] = None
+        return
     else:
         _name_odd(thinking, lost)
-        body["thinking"] = envelope.raw({"type": "enabled", "budget_tokens": _budget(thinking, body, model, lost)})
+        body["thinking"] = envelope.raw({"type": "enabled", "budget_tokens": budget})
     if thinking.type != "disabled":
         _without_sampling(body, lost)
 
@@ -165,17 +173,25 @@ def _name_odd(thinking: _Thinking, lost: dict[str, None]) -> None:
         lost[f"thinking.type={thinking.type}"] = None
 
 
-def _budget(thinking: _Thinking, body: Envelope, model: Model, lost: dict[str, None]) -> int:
-    supports = model.supports
-    least = supports.min_thinking_budget or _LEAST_BUDGET
+def _budget(
+    thinking: _Thinking, effort: str | None, body: Envelope, supports: Supports, lost: dict[str, None]
+) -> int | None:
+    """The budget that was asked for, or the one for the ``effort``, which is not lost then. None for a model without
+    budgets, and where ``max_tokens`` have no room for the least of them.
+    """
     tokens: int = _decode_count(body["max_tokens"])
-    most = max(least, min(supports.max_thinking_budget or least, tokens - 1))
     wanted = thinking.budget_tokens
-    if wanted is None or wanted < 0:
-        return most
-    budget = min(max(wanted, least), most)
-    if budget != wanted:
-        lost[f"thinking.budget_tokens={wanted}"] = None
+    if wanted is not None and wanted > 0:
+        budget = bounded_budget(wanted, supports, tokens)
+        if budget not in {None, wanted}:
+            lost[f"thinking.budget_tokens={wanted}"] = None
+        return budget
+    plain = PLAIN_EFFORTS.get(effort or "", UNNAMED_EFFORT)
+    budget = thinking_budget(plain, supports, tokens)
+    if budget is not None and effort in PLAIN_EFFORTS and "output_config.effort" in lost:
+        del lost["output_config.effort"]
+        if effort != plain:
+            lost[f"output_config.effort={effort}"] = None
     return budget
 
 
@@ -195,7 +211,9 @@ def _output_format(body: Envelope) -> None:
         body["output_config"] = envelope.raw({**config, "format": form})
 
 
-def _output_config(body: Envelope, allowed: list[str] | None, lost: dict[str, None], *, known: bool) -> None:
+def _output_config(body: Envelope, allowed: list[str] | None, lost: dict[str, None], *, known: bool) -> str | None:
+    """The form of the answer, and an effort that the model lists. Returns the effort that was asked for."""
+    asked = None
     config = read(envelope.decode, body["output_config"], "output_config")
     without(config, _OUTPUT_FIELDS, "output_config.", lost)
     if known and not envelope.is_absent(config, "effort"):
@@ -211,3 +229,4 @@ def _output_config(body: Envelope, allowed: list[str] | None, lost: dict[str, No
         body["output_config"] = envelope.raw(kept)
     else:
         del body["output_config"]
+    return asked

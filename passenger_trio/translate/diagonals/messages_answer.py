@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from passenger_trio.errors import PassengerError, UpstreamBroke
-from passenger_trio.translate.backs.messages import broke, counted, cumulated
+from passenger_trio.translate.backs.messages import broke, counted, cumulated, whole
 from passenger_trio.translate.fronts.messages_answer import error_body
 from passenger_trio.wire import chat, envelope, messages as wire, sse
 
@@ -20,18 +20,8 @@ _BLOCKS: Final = b"content_block_"
 
 
 def reply(body: bytes) -> tuple[bytes, chat.Usage | None]:
-    """A whole answer and its usage. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none."""
-    try:
-        answer = wire.decode_answer(body)
-    except envelope.UNREADABLE:
-        answer = wire.Answer()
-    if answer.error != envelope.NULL:
-        raise broke(answer.error)
-    if answer.content is None:
-        raise UpstreamBroke("Copilot's answer is no message of Anthropic's.")
-    if answer.stop_reason is None:
-        raise UpstreamBroke("Copilot's answer is cut off: it has no stop_reason.")
-    return body, _usage(answer.usage)
+    """A whole answer and its usage. Raises what :func:`~passenger_trio.translate.backs.messages.whole` raises."""
+    return body, _usage(whole(body).usage)
 
 
 def _usage(usage: wire.Usage | None) -> chat.Usage | None:
@@ -90,6 +80,8 @@ class Stream:
             self._stopped |= view.delta is not None and view.delta.stop_reason is not None
         elif kind == "message_stop":
             self.done = True
+            if not self._stopped:
+                return b""  # no good end: nobody knows why the model stopped, and :meth:`end` says so
         return sse.event(data, kind.encode())
 
     def end(self) -> bytes:

@@ -11,9 +11,11 @@ from typing import Final
 import msgspec
 
 from passenger_trio.errors import BadRequest
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.backs.messages_input import CONTINUE, PREFILL
 from passenger_trio.translate.diagonals.passed import without
+from passenger_trio.translate.fields import read
 from passenger_trio.translate.fronts import seal
+from passenger_trio.translate.fronts.messages_input import BILLING, is_billing
 from passenger_trio.wire import envelope
 from passenger_trio.wire.envelope import Envelope
 
@@ -30,24 +32,18 @@ _FIELDS: Final[Mapping[str, frozenset[str]]] = {
 
 _MESSAGE_FIELDS: Final = frozenset({"role", "content"})
 _EPHEMERAL: Final = msgspec.Raw(b'{"type":"ephemeral"}')
-_BILLING: Final = "x-anthropic-billing-header:"
-"""How Claude Code's first system block begins. It changes with nearly every run, and the prompt cache is lost with it
-(recorded)."""
-
-_CONTINUE: Final = [{"type": "text", "text": "Please continue."}]
-"""The official client's own words for a conversation that ends with the assistant."""
 
 
 class _Message(msgspec.Struct):
     role: str
-    content: str | list[Envelope]
+    content: str | list[Envelope] | None = None
 
 
 class _Block(msgspec.Struct):
     type: str = ""
-    text: str = ""
-    signature: str = ""
-    data: str = ""
+    text: str | None = None
+    signature: str | None = None
+    data: str | None = None
     source: msgspec.Raw = envelope.NULL
     content: msgspec.Raw = envelope.NULL
 
@@ -60,7 +56,7 @@ _decode_messages: Final = msgspec.json.Decoder(list[Envelope]).decode
 _decode_message: Final = msgspec.json.Decoder(_Message).decode
 _decode_block: Final = msgspec.json.Decoder(_Block).decode
 _decode_source: Final = msgspec.json.Decoder(_Source).decode
-_decode_content: Final = msgspec.json.Decoder(str | list[Envelope]).decode
+_decode_content: Final = msgspec.json.Decoder(str | list[Envelope] | None).decode
 
 
 def mark_plainly(block: Envelope, lost: dict[str, None]) -> None:
@@ -85,10 +81,11 @@ class Blocks:
 
     def add_system(self, raw: msgspec.Raw) -> None:
         """The ``system`` of a request, a text or blocks."""
-        blocks = self._content(read(_decode_content, raw, "system"), "system")
-        if blocks and read(_decode_block, _encoded(blocks[0]), "system").text.startswith(_BILLING):
+        content = read(_decode_content, raw, "system")
+        blocks = self._content(content, "system")
+        if isinstance(content, list) and blocks and is_billing(read(_decode_block, _encoded(blocks[0]), "system").text):
             del blocks[0]
-            self._lost["system.x-anthropic-billing-header"] = None
+            self._lost[BILLING] = None
         self.system += blocks
 
     def turns(self, raw: msgspec.Raw) -> list[dict[str, object]]:
@@ -110,15 +107,17 @@ class Blocks:
                 role = "user"  # where it stands it can only be the user's; elsewhere it would spoil the prompt cache
             if content:
                 turns.append({"role": role, "content": content})
+        if turns and turns[-1]["role"] == "assistant":
+            self._lost[PREFILL] = None
         if not turns or turns[-1]["role"] == "assistant":
-            turns.append({"role": "user", "content": _CONTINUE})
+            turns.append({"role": "user", "content": [CONTINUE]})
         return turns
 
-    def _content(self, content: str | list[Envelope], where: str) -> list[Envelope]:
+    def _content(self, content: str | list[Envelope] | None, where: str) -> list[Envelope]:
         if isinstance(content, str):
             return [{"type": envelope.raw("text"), "text": envelope.raw(content)}] if content.strip() else []
         kept: list[Envelope] = []
-        for at, block in enumerate(content):
+        for at, block in enumerate(content or ()):
             view = read(_decode_block, _encoded(block), f"{where}[{at}]")
             if self._is_left_out(view):
                 continue
@@ -134,13 +133,13 @@ class Blocks:
         return kept
 
     def _is_left_out(self, view: _Block) -> bool:
-        """Empty texts, and thinking that no model of Anthropic's has signed."""
+        """Empty texts, and thinking that no model of Anthropic's has signed or encrypted."""
         if view.type == "text":
-            return not view.text.strip()
+            return not (view.text or "").strip()
         if view.type == "thinking" and (not view.signature or seal.is_sealed(view.signature)):
             self._lost["messages.thinking"] = None
             return True
-        if view.type == "redacted_thinking" and seal.is_sealed(view.data):
+        if view.type == "redacted_thinking" and (not view.data or seal.is_sealed(view.data)):
             self._lost["messages.redacted_thinking"] = None
             return True
         return False

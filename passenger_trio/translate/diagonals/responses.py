@@ -9,9 +9,10 @@ from typing import Annotated, Final
 
 import msgspec
 
+from passenger_trio.errors import BadRequest
 from passenger_trio.translate.backs.effort import nearest_effort
-from passenger_trio.translate.backs.fields import read
 from passenger_trio.translate.diagonals.passed import Passed
+from passenger_trio.translate.fields import read
 from passenger_trio.translate.fronts import seal
 from passenger_trio.wire import envelope
 from passenger_trio.wire.envelope import Envelope
@@ -68,11 +69,19 @@ class _Tool(msgspec.Struct):
     type: str = ""
 
 
+class _Choice(_Tool):
+    mode: str | None = None
+    tools: list[_Tool] = []
+
+
 _decode_items: Final = msgspec.json.Decoder(list[_Item]).decode
 _decode_parts: Final = msgspec.json.Decoder(list[_Part]).decode
 _decode_tools: Final = msgspec.json.Decoder(list[_Tool]).decode
+_decode_choice: Final = msgspec.json.Decoder(str | _Choice).decode
 _decode_tokens: Final = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1)]).decode
 _decode_text: Final = msgspec.json.Decoder(str).decode
+_REQUIRED: Final = "required"
+_NONE: Final = msgspec.Raw(b'"none"')
 
 
 def request(asked: Envelope, model: Model) -> Passed:
@@ -123,18 +132,59 @@ def _has_picture(view: _Item) -> bool:
 
 
 def _tools(body: Envelope, lost: dict[str, None]) -> None:
+    forced = "tool_choice" in body and _choose(body, lost)
     if "tools" not in body:
         return
     views = read(_decode_tools, body["tools"], "tools")
     tools = envelope.decode_list(body["tools"])
-    kept = [tool for tool, view in zip(tools, views, strict=True) if not view.type.startswith(tuple(DROPPED_TOOLS))]
-    lost.update(dict.fromkeys(f"tools.{v.type}" for v in views if v.type.startswith(tuple(DROPPED_TOOLS))))
+    kept = [tool for tool, view in zip(tools, views, strict=True) if not _is_dropped(view)]
+    lost.update(dict.fromkeys(f"tools.{view.type}" for view in views if _is_dropped(view)))
     if kept:
         if len(kept) < len(tools):
             body["tools"] = envelope.raw(kept)
         return
     del body["tools"]
     body.pop("tool_choice", None)
+    if forced:
+        lost["tool_choice"] = None  # nothing to choose from
+
+
+def _is_dropped(tool: _Tool) -> bool:
+    return tool.type.startswith(tuple(DROPPED_TOOLS))
+
+
+def _choose(body: Envelope, lost: dict[str, None]) -> bool:
+    """The choice without the tools that are left out: one of a tool that is not offered is refused (OpenAI). Returns
+    whether it wants a call.
+
+    Raises :class:`~passenger_trio.errors.BadRequest` for a choice that wants one of those tools called.
+    """
+    choice: str | _Choice = read(_decode_choice, body["tool_choice"], "tool_choice")
+    if isinstance(choice, str):
+        return choice == _REQUIRED
+    if _is_dropped(choice):
+        raise BadRequest(
+            f"`tool_choice` chooses a tool of type `{choice.type}`, which Copilot does not have: choose another, or "
+            "leave it open.",
+            param="tool_choice",
+            code="unsupported_parameter",
+        )
+    if choice.type != "allowed_tools":
+        return True
+    forced = choice.mode == _REQUIRED
+    if not any(map(_is_dropped, choice.tools)):
+        return forced
+    whole = envelope.decode(body["tool_choice"])
+    allowed = zip(choice.tools, envelope.decode_list(whole["tools"]), strict=True)
+    kept = [entry for tool, entry in allowed if not _is_dropped(tool)]
+    lost.update(dict.fromkeys(f"tool_choice.{tool.type}" for tool in choice.tools if _is_dropped(tool)))
+    if kept:
+        body["tool_choice"] = envelope.raw({**whole, "tools": envelope.raw(kept)})
+    else:
+        body["tool_choice"] = _NONE  # nothing of what is offered is allowed
+        if forced:
+            lost["tool_choice"] = None
+    return forced
 
 
 def _limit(body: Envelope, model: Model, lost: dict[str, None]) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from passenger_trio.errors import PassengerError, UpstreamBroke
 from passenger_trio.translate.backs import chat as chat_back
-from passenger_trio.translate.backs.responses_answer import counted
+from passenger_trio.translate.backs.responses_answer import counted, refuse_error
 from passenger_trio.translate.fronts import responses_fault
 from passenger_trio.wire import chat, envelope, responses, sse
 from passenger_trio.wire.envelope import Envelope
@@ -42,11 +42,14 @@ _decode_typed: Final = msgspec.json.Decoder(_Typed).decode
 
 
 def reply(body: bytes) -> tuple[bytes, chat.Usage | None]:
-    """A whole answer and its usage. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none."""
+    """A whole answer and its usage. Raises :class:`~passenger_trio.errors.UpstreamBroke` when it is none, and
+    :class:`~passenger_trio.errors.UpstreamRefused` when it is an error.
+    """
     try:
         response = responses.decode_response(body)
     except envelope.UNREADABLE as error:
         raise UpstreamBroke(f"Copilot's answer is no response: {error}") from None
+    refuse_error(response, body)
     if response.output is None and response.error != envelope.NULL:
         raise chat_back.broke(response.error)
     if response.output is None or response.status is None:

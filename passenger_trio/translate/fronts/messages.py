@@ -16,9 +16,11 @@ from passenger_trio.translate.fronts.messages_answer import fault
 from passenger_trio.translate.fronts.messages_fields import DROPPED_FIELDS, READ, REFUSED_FIELDS, ThreadUnsupported
 from passenger_trio.translate.fronts.messages_input import Lost
 from passenger_trio.translate.fronts.messages_stream import Stream
+from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire import chat, envelope, messages_client as client
 from passenger_trio.wire.chat import Call, HubReply
 from passenger_trio.wire.messages_client import Asked
+from passenger_trio.wire.models import Model
 
 __all__ = [
     "DROPPED_FIELDS",
@@ -53,8 +55,8 @@ def read(body: bytes) -> Asked:
     return Asked(*inputs.read(body, client.decode_request, _NEEDED))
 
 
-def to_call(asked: Asked, model: str) -> Call:
-    """The request as a hub call; ``model`` is the id of the one that it goes to.
+def to_call(asked: Asked, model: Model) -> tuple[Call, ToolNames]:
+    """The request as a hub call for ``model``, and what the client's tools are called there.
 
     Raises :class:`~passenger_trio.errors.BadRequest` that names what cannot be said.
     """
@@ -64,24 +66,31 @@ def to_call(asked: Asked, model: str) -> Call:
         raise BadRequest(f"The request cannot be read: {error}") from None
 
 
-def _convert(asked: Asked, model: str) -> Call:
+def _convert(asked: Asked, model: Model) -> tuple[Call, ToolNames]:
     fields = {name: value for name, value in asked.envelope.items() if value != envelope.NULL}
     messages_fields.refuse(fields)
+    names = ToolNames()
+    others: dict[str, object] = {}
+    left: Lost = {}
+    messages_fields.write(fields, others, left, model=model, names=names)  # first: these are the tools on offer
     lost: Lost = {}
     messages = messages_input.convert_system(fields["system"], lost) if "system" in fields else []
-    messages += messages_input.convert(fields["messages"], model, lost)
-    hub: dict[str, object] = {"model": asked.model, "messages": messages, "stream": asked.stream}
-    messages_fields.write(fields, hub, lost)
+    messages += messages_input.convert(fields["messages"], model.id, lost, names)
+    hub: dict[str, object] = {"model": asked.model, "messages": messages, "stream": asked.stream, **others}
     data = envelope.encode(hub)
     agent = messages_input.is_agents_turn(fields["messages"])
-    return Call(asked.model, envelope.decode(data), chat.decode_request(data), tuple(lost), NAMES, agent)
+    call = Call(asked.model, envelope.decode(data), chat.decode_request(data), (*(lost | left),), NAMES, agent)
+    return call, names
 
 
-def from_hub(reply: HubReply, asked: Asked, *, model: str, new_id: Callable[[], str]) -> bytes:
-    """A whole answer of ``model``. Raises :class:`~passenger_trio.errors.UpstreamBroke` when a call in it is broken."""
+def from_hub(reply: HubReply, asked: Asked, names: ToolNames, *, model: str, new_id: Callable[[], str]) -> bytes:
+    """A whole answer of ``model``, which knows the client's tools by ``names``.
+
+    Raises :class:`~passenger_trio.errors.UpstreamBroke` when a call in it is broken.
+    """
     choice = (reply.view.choices or [chat.Choice()])[0]
     message = choice.message or chat.Message()
-    calls = [_call(call, at, choice.finish_reason) for at, call in enumerate(message.tool_calls or ())]
+    calls = [_call(call, at, names, choice.finish_reason) for at, call in enumerate(message.tool_calls or ())]
     content = [*_thinking(message, model), *_text(message), *calls]
     finish = choice.finish_reason or "stop"
     return envelope.encode(
@@ -102,10 +111,10 @@ def _text(message: chat.Message) -> list[Part]:
     return [{"type": "text", "text": text}] if text else []
 
 
-def _call(call: chat.ToolCall, at: int, finish: str | None) -> Part:
+def _call(call: chat.ToolCall, at: int, names: ToolNames, finish: str | None) -> Part:
     """A call. One that was cut off keeps its name alone: the stop reason says that the rest is missing."""
     function = call.function or chat.Function()
-    name, arguments = function.name or "", function.arguments or ""
+    name, arguments = names.own(function.name or ""), function.arguments or ""
     if not answers.is_object(arguments):
         if arguments and finish not in answers.CUT:
             raise answers.no_object(name, arguments)

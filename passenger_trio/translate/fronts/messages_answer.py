@@ -90,8 +90,11 @@ def is_object(arguments: str) -> bool:
 
 
 def no_object(name: str, arguments: str) -> UpstreamBroke:
-    """The error for arguments that are none, although the model was not cut short."""
-    return UpstreamBroke(f"The model called `{name}` with arguments that are no JSON object: {arguments[:200]}")
+    """The error for arguments that are none, although the model was not cut short. It goes into the log, where no
+    content belongs: it tells how long they are.
+    """
+    count = len(arguments)
+    return UpstreamBroke(f"The model called `{name}` with arguments that are no JSON object ({count} characters).")
 
 
 def fault(error: PassengerError, request_id: str = "") -> tuple[int, bytes]:

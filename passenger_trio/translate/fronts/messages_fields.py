@@ -9,10 +9,13 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from passenger_trio.errors import BadRequest
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.backs.effort import UNNAMED_EFFORT
+from passenger_trio.translate.fields import read
 from passenger_trio.translate.fronts.messages_input import Lost, name_rest
+from passenger_trio.translate.fronts.tool_names import Own, ToolNames
 from passenger_trio.wire import envelope, messages_client as client
 from passenger_trio.wire.envelope import Envelope
+from passenger_trio.wire.models import Model
 
 Body = dict[str, Any]
 
@@ -91,8 +94,11 @@ def refuse(fields: Envelope) -> None:
             raise kind(f"`{name}` cannot be served: {remedy}.", param=name, code="unsupported_parameter")
 
 
-def write(fields: Envelope, body: Body, lost: Lost) -> None:
-    """Put into ``body`` what ``fields`` ask for, and name in ``lost`` what has no place."""
+def write(fields: Envelope, body: Body, lost: Lost, *, model: Model, names: ToolNames) -> None:
+    """Put into ``body`` what ``fields`` ask of ``model``, which is to call the tools by ``names``.
+
+    What has no place is named in ``lost``.
+    """
     for name in fields:
         if name not in READ and name not in REFUSED_FIELDS:
             lost[name] = None  # DROPPED_FIELDS, and what nobody has heard of
@@ -101,11 +107,11 @@ def write(fields: Envelope, body: Body, lost: Lost) -> None:
             body[name] = fields[name]
     if "stop_sequences" in fields and read(client.decode_stop, fields["stop_sequences"], "stop_sequences"):
         body["stop"] = fields["stop_sequences"]
-    _tools(fields, body, lost)
-    _thinking(fields, body, lost)
+    _tools(fields, body, lost, names)
+    _thinking(fields, body, lost, model)
 
 
-def _tools(fields: Envelope, body: Body, lost: Lost) -> None:
+def _tools(fields: Envelope, body: Body, lost: Lost, names: ToolNames) -> None:
     tools: list[Body] = []
     elsewhere: set[str] = set()
     for at, raw in enumerate(read(client.decode_tools, fields["tools"], "tools") if "tools" in fields else ()):
@@ -113,7 +119,7 @@ def _tools(fields: Envelope, body: Body, lost: Lost) -> None:
         tool = read(client.decode_tool, raw, where)
         kind = tool.type or "custom"
         if kind == "custom":
-            tools.append(_function(tool, raw, where, lost))
+            tools.append(_function(tool, raw, where, lost, names))
         elif kind.startswith(DROPPED_TOOLS):
             elsewhere.add(tool.name or "")
             lost[f"tools.{kind}"] = None
@@ -127,14 +133,14 @@ def _tools(fields: Envelope, body: Body, lost: Lost) -> None:
     if tools:
         body["tools"] = tools
     if "tool_choice" in fields:
-        _choose(fields["tool_choice"], body, elsewhere, lost)
+        _choose(fields["tool_choice"], body, elsewhere, lost, names)
 
 
-def _function(tool: client.Tool, raw: msgspec.Raw, where: str, lost: Lost) -> Body:
+def _function(tool: client.Tool, raw: msgspec.Raw, where: str, lost: Lost, names: ToolNames) -> Body:
     if not tool.name:
         raise BadRequest(f"`{where}.name` is missing.", param=f"{where}.name", code="missing_required_parameter")
     name_rest(raw, _TOOL_FIELDS, "tools", lost)
-    function: Body = {"name": tool.name}
+    function: Body = {"name": names.give(Own(tool.name))}
     if tool.description:
         function["description"] = tool.description
     if tool.input_schema != envelope.NULL:
@@ -144,7 +150,7 @@ def _function(tool: client.Tool, raw: msgspec.Raw, where: str, lost: Lost) -> Bo
     return {"type": "function", "function": function}
 
 
-def _choose(raw: msgspec.Raw, body: Body, elsewhere: set[str], lost: Lost) -> None:
+def _choose(raw: msgspec.Raw, body: Body, elsewhere: set[str], lost: Lost, names: ToolNames) -> None:
     """The choice among the tools, and the ban on parallel calls, which stands inside it here."""
     choice = _view(client.decode_tool_choice, raw, "tool_choice", _CHOICE_FIELDS, lost)
     if choice.type != "tool" and choice.type not in _CHOICES:
@@ -165,25 +171,28 @@ def _choose(raw: msgspec.Raw, body: Body, elsewhere: set[str], lost: Lost) -> No
         if forced:
             lost["tool_choice"] = None  # nothing to choose from
         return
-    named = {"type": "function", "function": {"name": choice.name or ""}}
+    named = {"type": "function", "function": {"name": names.known(Own(choice.name or "")) or choice.name or ""}}
     body["tool_choice"] = _CHOICES.get(choice.type, named)
     if choice.disable_parallel_tool_use:
         body["parallel_tool_calls"] = False
 
 
-def _thinking(fields: Envelope, body: Body, lost: Lost) -> None:
-    """``reasoning_effort`` and ``response_format``. An effort that is named says more than a budget does."""
+def _thinking(fields: Envelope, body: Body, lost: Lost, model: Model) -> None:
+    """``reasoning_effort`` and ``response_format``. An effort that is named says more than a budget does, and less than
+    that there is to be no thinking.
+    """
     form: client.OutputFormat | None = None
     effort: str | None = None
     if "thinking" in fields:
         thinking = _view(client.decode_thinking, fields["thinking"], "thinking", _THINKING_FIELDS, lost)
-        if thinking.type == "enabled":
-            effort = _effort(thinking.budget_tokens)
-        elif thinking.type not in _THINKING:
-            lost["thinking"] = None
+        effort = _unnamed_effort(thinking, model, lost)
     if "output_config" in fields:
         config = _view(client.decode_output_config, fields["output_config"], "output_config", _OUTPUT_FIELDS, lost)
-        effort, form = config.effort or effort, config.format
+        form = config.format
+        if effort == "none" and config.effort is not None:
+            lost[f"output_config.effort={config.effort}"] = None
+        else:
+            effort = config.effort or effort
     if "output_format" in fields and form is None:
         form = read(client.decode_output_format, fields["output_format"], "output_format")
     if effort is not None:
@@ -192,11 +201,29 @@ def _thinking(fields: Envelope, body: Body, lost: Lost) -> None:
         body["response_format"] = _form(form)
 
 
-def _effort(budget: float | None) -> str:
-    """A budget as an effort. One that is none (-1, from opencode) leaves it to the model, whose habit is medium."""
-    if budget is None or budget <= 0:
-        return "medium"
-    return next((effort for most, effort in _EFFORTS if budget <= most), "high")
+def _unnamed_effort(thinking: client.Thinking, model: Model, lost: Lost) -> str | None:
+    """The effort that a way of thinking stands for; none where it asks for what the model does anyway.
+
+    Without a budget (-1 is none, from opencode) a model that thinks by one is asked for what it is asked for on the
+    diagonal, and any other has its own habit: medium. Only a model that lists ``none`` can be told not to think.
+    """
+    efforts = model.supports.reasoning_effort or ()
+    by_budget = not efforts and bool(model.supports.max_thinking_budget)
+    if thinking.type not in _THINKING:
+        lost["thinking"] = None
+        return None
+    if thinking.type == "disabled":
+        if "none" in efforts:
+            return "none"
+        if efforts or (by_budget and model.vendor != "Anthropic"):  # Claude does not think unasked
+            lost["thinking.type=disabled"] = None
+        return None
+    budget = thinking.budget_tokens
+    if budget is not None and budget > 0:
+        return next((effort for most, effort in _EFFORTS if budget <= most), "high")
+    if by_budget:
+        return UNNAMED_EFFORT
+    return "medium" if thinking.type == "enabled" else None
 
 
 def _form(form: client.OutputFormat) -> Body:

@@ -4,14 +4,16 @@ Every type of block that Anthropic's package knows stands in one of three tables
 out, blocks and fields of blocks, is named.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from passenger_trio.errors import BadRequest
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.fields import read
 from passenger_trio.translate.fronts import seal
+from passenger_trio.translate.fronts.tool_names import Own, ToolNames
 from passenger_trio.wire import envelope, messages_client as client
 from passenger_trio.wire.messages_client import Block, Source
 
@@ -70,9 +72,16 @@ _TAKES: Final[Mapping[str, frozenset[str]]] = {
 """What may stand where."""
 
 _MESSAGE_FIELDS: Final = frozenset({"role", "content", "clear_at"})
+BILLING: Final = "system.x-anthropic-billing-header"
+"""The name of Claude Code's note to the accounts, which is left out."""
+
 _BILLING: Final = "x-anthropic-billing-header:"
-"""How Claude Code's first system block begins. It changes with nearly every run, and the prompt cache is lost with it
-(recorded)."""
+
+_AGENTS_WORDS: Final = re.compile(
+    r"\s*(?:<[a-z]|\[Request interrupted|Tool loaded\.|Base directory for this skill: |ARGUMENTS: |Skill arguments: )"
+)
+"""How texts begin that agents put beside results: tags (``<system-reminder>``; Cline's ``<environment_details>``), and
+what Claude Code says."""
 
 _ERROR: Final = "Error: "
 """What ``is_error`` becomes: the hub's messages of tools have no field for it, and the model must know."""
@@ -80,15 +89,16 @@ _ERROR: Final = "Error: "
 
 def convert_system(raw: msgspec.Raw, lost: Lost) -> list[Part]:
     """The ``system`` of a request, a text or blocks, as a message of the hub; none when it is empty."""
-    conversation = _Conversation("", lost)
+    conversation = _Conversation("", lost, ToolNames())
     conversation.add_system(read(client.decode_content, raw, "system"))
     return conversation.messages
 
 
-def convert(raw: msgspec.Raw, model: str, lost: Lost) -> list[Part]:
+def convert(raw: msgspec.Raw, model: str, lost: Lost, names: ToolNames) -> list[Part]:
     """The ``messages`` of a request as the hub has them.
 
-    ``model`` is the one that is asked: thinking goes back to the model that it came from and to no other. Raises
+    ``model`` is the one that is asked: thinking goes back to the model that it came from and to no other. ``names`` are
+    those of the tools on offer; a tool that was called once gets one though it is not. Raises
     :class:`~passenger_trio.errors.BadRequest` that names what cannot be said.
     """
     found = read(client.decode_messages, raw, "messages")
@@ -96,7 +106,7 @@ def convert(raw: msgspec.Raw, model: str, lost: Lost) -> list[Part]:
         raise BadRequest("`messages` is empty: send at least one message.", param="messages", code="empty_array")
     views = [read(client.decode_message, message, f"messages[{at}]") for at, message in enumerate(found)]
     last_user = max((at for at, message in enumerate(views) if message.role == "user"), default=0)
-    conversation = _Conversation(model, lost)
+    conversation = _Conversation(model, lost, names)
     for at, (message, whole) in enumerate(zip(views, found, strict=True)):
         name_rest(whole, _MESSAGE_FIELDS, "messages", lost)
         if message.clear_at == "next_user_message" and at < last_user:
@@ -105,19 +115,36 @@ def convert(raw: msgspec.Raw, model: str, lost: Lost) -> list[Part]:
     return conversation.messages
 
 
+def is_billing(text: str | None) -> bool:
+    """Whether the first block of a system prompt is Claude Code's note to the accounts. It changes with nearly every
+    run, and the prompt cache would be lost with it (recorded).
+    """
+    return (text or "").startswith(_BILLING)
+
+
 def is_agents_turn(raw: msgspec.Raw) -> bool:
     """Whether the agent goes on by itself with these ``messages``, which have been read before.
 
-    The last message is the assistant's, or the user's with the result of a tool in it. What stands beside a result
-    nobody has typed: agents put their reminders there, what hooks and skills say, and ``Tool loaded.`` (Claude Code).
+    The last message is the assistant's, or the user's with the result of a tool in it and nothing that was typed.
     System messages are nobody's turn.
+
+    Claude Code puts into one message what follows the result of a call: its own reminders (what is typed while the
+    agent works is in one of them), ``Tool loaded.``, the text of a skill; and, where somebody has stopped the call or
+    comes back to a session that was killed in its middle, the next prompt (measured, 2.1.330). A text that is not known
+    for the agent's own is the person's: to bill a person's turn as the agent's is what accounts are warned for.
     """
     for whole in reversed(client.decode_messages(raw)):
         turn = client.decode_turn(whole)
         if turn.role != "system":
             blocks = turn.content if isinstance(turn.content, list) else ()
-            return turn.role == "assistant" or any(block.type == "tool_result" for block in blocks)
+            results = any(block.type == "tool_result" for block in blocks)
+            typed = any(block.type == "text" and not _is_agents(block.text or "") for block in blocks)
+            return turn.role == "assistant" or (results and not typed)
     return False
+
+
+def _is_agents(text: str) -> bool:
+    return not text.strip() or _AGENTS_WORDS.match(text) is not None
 
 
 def name_rest(whole: msgspec.Raw, known: frozenset[str], of: str, lost: Lost) -> None:
@@ -130,17 +157,18 @@ def name_rest(whole: msgspec.Raw, known: frozenset[str], of: str, lost: Lost) ->
 class _Conversation:
     """What has been written so far, for a ``model`` that has an id."""
 
-    def __init__(self, model: str, lost: Lost) -> None:
+    def __init__(self, model: str, lost: Lost, names: ToolNames) -> None:
         self.messages: list[Part] = []
+        self._names = names
         self._model = model
         self._lost = lost
 
     def add_system(self, content: str | list[msgspec.Raw] | None) -> None:
         """The request's own system prompt, without Claude Code's note to the accounts."""
         blocks = self._blocks(content, "system", "system")
-        if isinstance(content, list) and blocks and (blocks[0][0].text or "").startswith(_BILLING):
+        if isinstance(content, list) and blocks and is_billing(blocks[0][0].text):
             del blocks[0]
-            self._lost["system.x-anthropic-billing-header"] = None
+            self._lost[BILLING] = None
         self._say("system", [part for block, where in blocks for part in self._parts(block, where)])
 
     def add(self, message: client.Message, where: str) -> None:
@@ -206,7 +234,7 @@ class _Conversation:
                 origin = _text(f"{block.title or ''}\n{_string(block.source)}\n")
                 return [origin, *self._inner(block.content, "search_result", where)]
             case "tool_reference":  # what a search for tools has found; they are all offered from the beginning
-                return [_text(f"{_needed(block.tool_name, f'{where}.tool_name')}\n")]
+                return [_text(f"{self._name(block.tool_name, f'{where}.tool_name')}\n")]
             case _:  # compaction: the words of the messages in whose place it stands; null when that failed
                 return [_text(summary)] if (summary := _string(block.content)) else []
 
@@ -250,7 +278,7 @@ class _Conversation:
         for block, where in blocks:
             match block.type:
                 case "tool_use":
-                    calls.append(_call(block, where))
+                    calls.append(self._call(block, where))
                 case "thinking":
                     if (fragment := self._unseal(block.signature, "thinking")) is not None:
                         thoughts.append(block.thinking or "")
@@ -271,6 +299,16 @@ class _Conversation:
             message["tool_calls"] = calls
         if said or calls or returned:
             self.messages.append(message)
+
+    def _name(self, name: str | None, where: str) -> str:
+        return self._names.give(Own(_needed(name, where)))
+
+    def _call(self, block: Block, where: str) -> Part:
+        arguments = "{}" if block.input == envelope.NULL else bytes(block.input).decode()
+        if not arguments.startswith("{"):
+            raise BadRequest(f"`{where}.input` is not an object.", param=f"{where}.input", code="invalid_value")
+        function = {"name": self._name(block.name, f"{where}.name"), "arguments": arguments}
+        return {"id": _needed(block.id, f"{where}.id"), "type": "function", "function": function}
 
     def _unseal(self, text: str | None, kind: str) -> str | None:
         """What was given out as the model's own; another's, or a vendor's, is of no use to it."""
@@ -304,14 +342,6 @@ def _picture(source: Source, where: str) -> Part:
     else:
         raise _refused(where, f"a picture by `{source.type}`", "send the picture itself, as base64")
     return {"type": "image_url", "image_url": {"url": url}}
-
-
-def _call(block: Block, where: str) -> Part:
-    arguments = "{}" if block.input == envelope.NULL else bytes(block.input).decode()
-    if not arguments.startswith("{"):
-        raise BadRequest(f"`{where}.input` is not an object.", param=f"{where}.input", code="invalid_value")
-    function = {"name": _needed(block.name, f"{where}.name"), "arguments": arguments}
-    return {"id": _needed(block.id, f"{where}.id"), "type": "function", "function": function}
 
 
 def _source(raw: msgspec.Raw, where: str) -> Source:

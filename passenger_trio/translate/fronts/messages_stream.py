@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from passenger_trio.errors import PassengerError
 from passenger_trio.translate.fronts import messages_answer as answers, seal
+from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire import chat, envelope, sse
 from passenger_trio.wire.chat import HubChunk
 from passenger_trio.wire.messages_client import Asked
@@ -51,8 +52,9 @@ _PING: Final = _event("ping")
 class Stream:
     """A streamed answer. Each method returns the bytes to send now.
 
-    ``model`` is the id of the one that answers, ``new_id`` makes an id, ``request_id`` goes into an error. Methods may
-    raise :class:`~passenger_trio.errors.UpstreamBroke`; what they returned before that is good.
+    ``names`` are those by which the model knows the client's tools, ``model`` is the id of the one that answers,
+    ``new_id`` makes an id, ``request_id`` goes into an error. Methods may raise
+    :class:`~passenger_trio.errors.UpstreamBroke`; what they returned before that is good.
 
     A call that is not yet whole keeps what comes after it waiting: its own pieces may still be on their way. What a
     model wants back of its thinking and tells after its words is given out before the next block; where none follows,
@@ -61,8 +63,11 @@ class Stream:
 
     content_type = STREAM_TYPE
 
-    def __init__(self, asked: Asked, *, model: str, new_id: Callable[[], str], request_id: str = "") -> None:
+    def __init__(
+        self, asked: Asked, names: ToolNames, *, model: str, new_id: Callable[[], str], request_id: str = ""
+    ) -> None:
         self._asked = asked
+        self._names = names
         self._model = model
         self._new_id = new_id
         self._request_id = request_id
@@ -100,10 +105,6 @@ class Stream:
         """A broken answer's last event. No ``message_stop`` follows."""
         return sse.event(answers.error_body(error, self._request_id), b"error")
 
-    def ping(self) -> bytes:
-        """A sign of life."""
-        return _PING
-
     def _taken(self) -> bytes:
         out, self._out = self._out, []
         return b"".join(out)
@@ -128,7 +129,8 @@ class Stream:
             function = fragment.function or chat.Function()
             at = fragment.index or 0
             if at not in self._calls:
-                self._calls[at] = _Call(answers.tool_id(fragment.id or f"call_{at}"), function.name or "")
+                name = self._names.own(function.name or "")
+                self._calls[at] = _Call(answers.tool_id(fragment.id or f"call_{at}"), name)
             self._put(_Piece("call", function.arguments or "", at))
         if finish is not None:
             self._complete(finish)

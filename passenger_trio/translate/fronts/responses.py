@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from passenger_trio.errors import BadRequest
-from passenger_trio.translate.backs.fields import read as read_field
+from passenger_trio.translate.fields import read as read_field
 from passenger_trio.translate.fronts import inputs
 from passenger_trio.translate.fronts.responses_fault import fault
 from passenger_trio.translate.fronts.responses_input import convert

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from passenger_trio.errors import BadRequest
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.fields import read
 from passenger_trio.translate.fronts.responses_tools import Tools, unsaid
 from passenger_trio.translate.fronts.seal import unseal
 from passenger_trio.wire import envelope, responses_client as wire

@@ -8,16 +8,14 @@ Sources: OpenAI's reference, "Responses"; what Codex sends (measured, 0.169): ``
 ``tool_search`` and ``web_search``.
 """
 
-import hashlib
-import itertools
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from passenger_trio.errors import BadRequest
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.fields import read
+from passenger_trio.translate.fronts.tool_names import Own, ToolNames
 from passenger_trio.wire import envelope, responses_client as wire
 from passenger_trio.wire.envelope import Envelope
 
@@ -46,8 +44,9 @@ REFUSED: Final[Mapping[str, str]] = {
 """Tools that a client which offers them would miss, and what to do instead."""
 
 _READ: Final = frozenset({"type", "name", "description", "parameters", "strict", "format", "tools", "execution"})
-_FITS: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}").fullmatch
 _SEARCH: Final = "tool_search"
+_THE_SEARCH: Final = Own("", _SEARCH)
+"""What the search for tools is called among the tools: what no tool of a client's can be."""
 
 
 class Origin(NamedTuple):
@@ -64,7 +63,7 @@ class Tools:
     def __init__(self) -> None:
         self.functions: dict[str, Envelope] = {}
         self.dropped: dict[str, None] = {}
-        self._names: dict[tuple[str, str], str] = {}
+        self._names = ToolNames()
         self._origins: dict[str, Origin] = {}
 
     def origin(self, function: str) -> Origin:
@@ -76,17 +75,16 @@ class Tools:
 
         For the names to be the right ones, all that is on offer must have been taken before.
         """
-        key = (namespace or "", name)
-        if key not in self._names and namespace == name:
-            key = ("", name)  # how OpenAI names a function that was found by a search and is in no namespace
-        if key not in self._names:
-            self._names[key] = self._fit(*key)
-            self._origins[self._names[key]] = Origin("function", name, key[0] or None)
-        return self._names[key]
+        own = Own(name, namespace or "")
+        if self._names.known(own) is None and namespace == name:
+            own = Own(name)  # how OpenAI names a function that was found by a search and is in no namespace
+        function = self._names.give(own)
+        self._origins.setdefault(function, Origin("function", name, own.namespace or None))
+        return function
 
     def search_name(self) -> str:
         """The function behind the search for tools."""
-        return self._names.get((_SEARCH, ""), _SEARCH)
+        return self._names.known(_THE_SEARCH) or _SEARCH
 
     def offer(self, tools: Iterable[msgspec.Raw], where: str) -> list[str]:
         """Take ``tools``, and give their functions' names. What is on offer already stays as it is.
@@ -110,9 +108,7 @@ class Tools:
             if name not in _READ and whole[name] != envelope.NULL:
                 self._lose(f"tools.{name}")
         if kind == _SEARCH:
-            return [
-                self._add(Origin("tool_search", _SEARCH), (_SEARCH, ""), _given(whole, "description", "parameters"))
-            ]
+            return [self._add(Origin("tool_search", _SEARCH), _THE_SEARCH, _given(whole, "description", "parameters"))]
         if not tool.name:
             raise BadRequest(
                 f"`{where}.name` is missing from the request.",
@@ -127,7 +123,7 @@ class Tools:
         if about:
             function["description"] = envelope.raw("\n\n".join(filter(None, (tool.description, about))))
         origin = Origin("custom" if kind == "custom" else "function", tool.name, namespace)
-        return [self._add(origin, (namespace or "", tool.name), function)]
+        return [self._add(origin, Own(tool.name, namespace or ""), function)]
 
     def _namespace(self, name: str, tool: wire.Tool, where: str) -> list[str]:
         """Each tool of a namespace. What is said about the namespace is said once, with its first tool."""
@@ -137,24 +133,12 @@ class Tools:
             found += self._offer(nested, f"{where}.tools[{at}]", name, "" if found else about)
         return found
 
-    def _add(self, origin: Origin, key: tuple[str, str], function: Envelope) -> str:
-        if key not in self._names:
-            name = self._names[key] = self._fit(*key)
+    def _add(self, origin: Origin, own: Own, function: Envelope) -> str:
+        name = self._names.give(own)
+        if name not in self._origins:
             self._origins[name] = origin
             self.functions[name] = {"name": envelope.raw(name), **function}
-        return self._names[key]
-
-    def _fit(self, namespace: str, name: str) -> str:
-        """A name that every vendor takes (``^[a-zA-Z0-9_-]{1,64}$``) and no other function has.
-
-        It depends on nothing but the tools before it, so that the same history gives the same bytes each time.
-        """
-        wanted = "__".join(filter(None, (namespace, name)))
-        if _FITS(wanted) and wanted not in self._origins:
-            return wanted
-        start = re.sub("[^a-zA-Z0-9_-]", "_", wanted)[:55]
-        made = (f"{start}_{_digest(namespace, name, count)}" for count in itertools.count())
-        return next(name for name in made if name not in self._origins)
+        return name
 
     def _lose(self, name: str) -> None:
         self.dropped[name] = None
@@ -202,7 +186,7 @@ class Tools:
             return [name for name in self.functions if self._origins[name].namespace == choice.name]
         if choice.type not in {"function", "custom"}:
             return []
-        known = [self._names.get((choice.namespace or "", choice.name or ""), "")]
+        known = [self._names.known(Own(choice.name or "", choice.namespace or ""))]
         known += [name for name in self.functions if self._origins[name].name == choice.name]
         for name in known:
             if name in self.functions:
@@ -232,10 +216,6 @@ def _known(choice: str) -> str:
         param="tool_choice",
         code="invalid_value",
     )
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:8]
 
 
 def _given(whole: Envelope, *names: str) -> Envelope:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
-from passenger_trio.translate.backs.fields import read
+from passenger_trio.translate.fields import read
 from passenger_trio.wire import envelope
 from passenger_trio.wire.envelope import Envelope
 

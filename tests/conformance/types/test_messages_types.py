@@ -18,6 +18,7 @@ from typing_extensions import get_type_hints, is_typeddict
 from passenger_trio.errors import PassengerError, UpstreamRefused
 from passenger_trio.translate import anthropic_models
 from passenger_trio.translate.fronts import messages as front, messages_fields, messages_input, tokens
+from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire.models import Model
 
 EVENTS = [pydantic.TypeAdapter(types.RawMessageStreamEvent), pydantic.TypeAdapter(beta.BetaRawMessageStreamEvent)]
@@ -105,7 +106,9 @@ def added_up(events: list[dict[str, Any]]) -> dict[str, Any]:
 @settings(max_examples=150, deadline=None)
 def test_a_stream_adds_up_to_the_whole_answer(case: Any) -> None:
     chunks, answer, finish, more = case
-    body = front.from_hub(reply(answer, finish, **more), asked(), model=MODEL, new_id=lambda: "chatcmpl-made")
+    body = front.from_hub(
+        reply(answer, finish, **more), asked(), ToolNames(), model=MODEL, new_id=lambda: "chatcmpl-made"
+    )
     whole = types.Message.model_validate_json(body, strict=True)
     check_known(whole)
 

@@ -33,6 +33,12 @@ ENDPOINTS = pytest.mark.parametrize(
 )
 
 
+def was_begun(body: dict[str, Any]) -> bool:
+    """Whether a turn of the user's has been added after the last one, which was the model's."""
+    turns = body["messages"]
+    return len(turns) > 1 and turns[-1]["content"] == [{"type": "text", "text": "Please continue."}]
+
+
 def body_of(conversation: list[dict[str, Any]]) -> bytes:
     return json.dumps({"model": "asked", "messages": conversation}).encode()
 
@@ -47,7 +53,7 @@ def test_any_conversation_means_the_same_upstream(
     body = json.loads(written.body)
     assert read(body) == expected(said_in_hub(conversation))
     assert body["model"] == "real"
-    assert written.dropped == ()
+    assert written.dropped == (("messages[assistant]=last",) if back is messages and was_begun(body) else ())
 
 
 @ENDPOINTS

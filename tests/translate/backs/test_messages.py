@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from passenger_trio.errors import UpstreamBroke
+from passenger_trio.errors import UpstreamBroke, UpstreamRefused
 from passenger_trio.translate.backs import messages as back
 from passenger_trio.translate.fronts.chat import to_call
 from passenger_trio.wire import chat
@@ -219,11 +219,27 @@ def test_an_answer_without_a_stop_reason_is_cut_off() -> None:
     ],
 )
 def test_an_error_in_the_place_of_an_answer_keeps_its_words(name: str, words: str) -> None:
-    with pytest.raises(UpstreamBroke) as caught:
+    with pytest.raises(UpstreamRefused) as caught:
         whole((SAMPLES / name).read_bytes())
 
-    assert caught.value.message == f"Copilot broke off: {words}"
+    assert (caught.value.status, caught.value.message) == (502, words)
     assert caught.value.code == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "code"),
+    [
+        (b'{"message":"Closed.","code":"internal_error"}', "Closed.", "internal_error"),
+        (b'{"type":"error","message":"Closed."}', "Closed.", "error"),
+        (b'{"error":{}}', "Copilot answered with an error and gave no reason.", None),
+        (b'{"error":"Closed."}', '"Closed."', None),
+    ],
+)
+def test_an_error_in_another_form_keeps_its_words_too(body: bytes, words: str, code: str | None) -> None:
+    with pytest.raises(UpstreamRefused) as caught:
+        whole(body)
+
+    assert (caught.value.status, caught.value.message, caught.value.code) == (502, words, code)
 
 
 # requests

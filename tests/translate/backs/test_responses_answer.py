@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from passenger_trio.errors import UpstreamBroke
+from passenger_trio.errors import UpstreamBroke, UpstreamRefused
 from passenger_trio.translate.backs import responses as back
 from passenger_trio.translate.fronts.chat import to_call
 from passenger_trio.wire.models import Model
@@ -345,11 +345,11 @@ def test_tokens_are_counted_under_the_hubs_names(usage: Any, counted: Any) -> No
         (b"[]", "is no response", None),
         (b'{"status":"completed","output":[1]}', "is no response", None),
         (b'{"status":"completed","output":[{"type":"message","content":"x"}]}', "is no response", None),
+        (b"{}", "not finished (status: None)", None),
         (b'{"output":[]}', "not finished (status: None)", None),
         (b'{"status":"in_progress","output":[]}', "not finished (status: in_progress)", None),
         (b'{"status":"failed","output":[],"error":null}', "no reason given", None),
         (b'{"status":"failed","error":{"code":"server_error","message":"It broke."}}', "It broke.", "server_error"),
-        (b'{"error":{"code":"rate_limited","message":"Slow down."}}', "Slow down.", "rate_limited"),
     ],
 )
 def test_what_is_no_whole_answer_is_a_broken_one_in_upstreams_words(body: bytes, words: str, code: str | None) -> None:
@@ -357,3 +357,17 @@ def test_what_is_no_whole_answer_is_a_broken_one_in_upstreams_words(body: bytes,
 
     assert words in error.message
     assert (error.status, error.code) == (502, code)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error":{"code":"rate_limited","message":"Slow down."}}',
+        b'{"code":"rate_limited","message":"Slow down."}',
+    ],
+)
+def test_an_error_in_the_place_of_an_answer_keeps_its_words(body: bytes) -> None:
+    with pytest.raises(UpstreamRefused) as caught:
+        reply(body)
+
+    assert (caught.value.status, caught.value.message, caught.value.code) == (502, "Slow down.", "rate_limited")

@@ -7,6 +7,7 @@ import messages_rows as rows
 import pytest
 
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused
+from passenger_trio.server.relay import Record, relay
 from passenger_trio.translate.diagonals import messages_answer as native
 from passenger_trio.wire import sse
 
@@ -50,12 +51,25 @@ def test_a_whole_answer_passes_byte_for_byte() -> None:
         (b'{"content":[],"stop_rea', "no message"),
         (b'{"stop_reason":"end_turn"}', "no message"),
         (b'{"content":[],"stop_reason":null}', "cut off"),
-        (b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}', "Overloaded"),
     ],
 )
 def test_what_is_no_answer_is_an_error(body: bytes, words: str) -> None:
     with pytest.raises(UpstreamBroke, match=words):
         native.reply(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}',
+        b'{"message":"Overloaded","code":"overloaded_error"}',
+    ],
+)
+def test_an_error_in_the_place_of_an_answer_keeps_its_words(body: bytes) -> None:
+    with pytest.raises(UpstreamRefused) as caught:
+        native.reply(body)
+
+    assert (caught.value.status, caught.value.message, caught.value.code) == (502, "Overloaded", "overloaded_error")
 
 
 def test_events_pass_as_they_came() -> None:
@@ -78,7 +92,7 @@ def test_an_event_without_a_name_is_named_by_its_type() -> None:
 
 
 def test_a_type_that_is_not_there_is_the_events_name() -> None:
-    assert native.Stream().event(sse.Event(b"message_stop", b"{}")) == sse.event(b"{}", b"message_stop")
+    assert native.Stream().event(sse.Event(b"message_delta", b"{}")) == sse.event(b"{}", b"message_delta")
 
 
 def test_the_usage_is_what_was_told_last() -> None:
@@ -108,6 +122,29 @@ def test_the_end_is_said_where_upstream_has_left_it_unsaid() -> None:
 
     assert not stream.done
     assert rows.parse(stream.end()) == [STOP]
+
+
+class Upstream:
+    """An answer of Copilot's that comes in one read."""
+
+    def __init__(self, *events: dict[str, Any]) -> None:
+        self._reads = [b"".join(sse.event(json.dumps(event).encode(), event["type"].encode()) for event in events)]
+
+    async def read(self) -> bytes:
+        return self._reads.pop() if self._reads else b""
+
+    async def drain(self) -> None:
+        raise AssertionError("a broken answer is not read to its end")
+
+
+async def test_a_stream_that_says_it_is_over_and_not_why_ends_with_an_error_alone() -> None:
+    record = Record()
+    reply: Any = Upstream(START, TEXT, STOP)
+
+    heard = b"".join([data async for data in relay(reply, native.Stream(), record)])
+
+    assert [event["type"] for event in rows.parse(heard)] == ["message_start", "content_block_start", "error"]
+    assert "no stop_reason" in record.error
 
 
 def test_what_comes_after_the_end_and_what_says_nothing_is_left_out() -> None:

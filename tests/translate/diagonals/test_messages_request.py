@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from passenger_trio.errors import BadRequest
+from passenger_trio.translate.backs import chat as chat_back, messages as messages_back
 from passenger_trio.translate.diagonals import messages as diagonal
 from passenger_trio.translate.diagonals.passed import Passed
-from passenger_trio.translate.fronts import seal
+from passenger_trio.translate.fronts import messages as front, seal
 from passenger_trio.wire import envelope, messages as wire
 from passenger_trio.wire.models import Capabilities, Limits, Model, Supports
 
@@ -109,9 +110,43 @@ def test_system_messages_before_all_others_join_the_system_prompt_and_later_ones
 
 @pytest.mark.parametrize("end", [[], [{"role": "assistant", "content": "So"}], [{"role": "user", "content": ""}]])
 def test_the_user_speaks_last(end: list[Any]) -> None:
-    sent, _ = send({"messages": [{"role": "assistant", "content": "Hi"}, *end]})
+    sent, passed = send({"messages": [{"role": "assistant", "content": "Hi"}, *end]})
 
     assert sent["messages"][-1] == {"role": "user", "content": [text("Please continue.")]}
+    assert passed.dropped == ("messages[assistant]=last",)
+
+
+def test_a_conversation_of_nothing_is_no_answer_begun() -> None:
+    sent, passed = send({"messages": [{"role": "user", "content": ""}]})
+
+    assert sent["messages"] == [{"role": "user", "content": [text("Please continue.")]}]
+    assert passed.dropped == ()
+
+
+def test_what_is_null_is_as_what_is_not_there() -> None:
+    blocks = [{"type": "thinking", "thinking": "Hm", "signature": None}, {"type": "text", "text": None}, text("Hi")]
+    redacted = {"type": "redacted_thinking", "data": None}
+    sent, passed = send(
+        {
+            "system": None,
+            "messages": [
+                *HELLO,
+                {"role": "assistant", "content": None},
+                {"role": "assistant", "content": [*blocks, redacted]},
+                *HELLO,
+            ],
+        }
+    )
+
+    hello = {"role": "user", "content": [text("Hello")]}
+    assert sent["messages"] == [hello, {"role": "assistant", "content": [text("Hi")]}, hello]
+    assert passed.dropped == ("messages.thinking", "messages.redacted_thinking")
+
+
+def test_a_system_prompt_that_is_one_text_stays_whole() -> None:
+    words = "x-anthropic-billing-header: what is that?"
+
+    assert send({"system": words})[0]["system"] == [text(words)]
 
 
 def test_empty_texts_and_fields_of_the_clients_own_are_left_out() -> None:
@@ -197,6 +232,7 @@ def test_a_picture_at_an_address_is_refused() -> None:
         ({"role": "assistant", "content": "So"}, True),
         ({"role": "user", "content": "Hello"}, False),
         ({"role": "user", "content": [text("Hello"), text("<system-reminder>")]}, False),
+        ({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}, text("No, do this.")]}, False),
     ],
 )
 def test_the_last_turn_tells_whose_it_is(last: dict[str, Any], agent: bool) -> None:
@@ -232,10 +268,23 @@ def test_deferred_tools_pass_with_their_beta() -> None:
     assert send({"tools": [tool]}, betas=wire.BETAS)[0]["tools"] == [tool]
 
 
-def test_an_empty_list_of_tools_is_left_out_with_the_choice_among_them() -> None:
-    sent, _ = send({"tools": [], "tool_choice": {"type": "auto"}})
+@pytest.mark.parametrize(
+    ("choice", "dropped"),
+    [
+        ({"type": "auto"}, ()),
+        ({"type": "none"}, ()),
+        ({"type": "any"}, ("tool_choice",)),
+        ({"type": "tool", "name": "f"}, ("tool_choice",)),
+    ],
+)
+def test_an_empty_list_of_tools_is_left_out_with_the_choice_among_them(
+    choice: dict[str, str], dropped: tuple[str, ...]
+) -> None:
+    sent, passed = send({"tools": [], "tool_choice": choice})
 
     assert not {"tools", "tool_choice"} & set(sent)
+    assert passed.dropped == dropped
+    assert send({"tools": []})[1].dropped == ()
 
 
 @pytest.mark.parametrize(
@@ -266,8 +315,16 @@ def test_tokens_nobody_limits_are_limited_by_what_anthropic_demands(stream: bool
     ("thinking", "supports", "sent", "dropped"),
     [
         ({"type": "enabled", "budget_tokens": 2048}, BUDGETED, {"type": "enabled", "budget_tokens": 2048}, ()),
-        ({"type": "enabled", "budget_tokens": -1}, BUDGETED, {"type": "enabled", "budget_tokens": 7999}, ()),
-        ({"type": "adaptive"}, BUDGETED, {"type": "enabled", "budget_tokens": 7999}, ()),
+        ({"type": "enabled", "budget_tokens": -1}, BUDGETED, {"type": "enabled", "budget_tokens": 4000}, ()),
+        ({"type": "enabled", "budget_tokens": 0}, BUDGETED, {"type": "enabled", "budget_tokens": 4000}, ()),
+        ({"type": "enabled"}, BUDGETED, {"type": "enabled", "budget_tokens": 4000}, ()),
+        ({"type": "adaptive"}, BUDGETED, {"type": "enabled", "budget_tokens": 4000}, ()),
+        (
+            {"type": "enabled", "budget_tokens": 9},
+            BUDGETED,
+            {"type": "enabled", "budget_tokens": 1024},
+            ("thinking.budget_tokens=9",),
+        ),
         (
             {"type": "enabled", "budget_tokens": 9000},
             BUDGETED,
@@ -280,7 +337,7 @@ def test_tokens_nobody_limits_are_limited_by_what_anthropic_demands(stream: bool
         (
             {"type": "between_tools"},
             BUDGETED,
-            {"type": "enabled", "budget_tokens": 7999},
+            {"type": "enabled", "budget_tokens": 4000},
             ("thinking.type=between_tools",),
         ),
         ({"type": "between_tools"}, None, {"type": "between_tools"}, ()),
@@ -297,6 +354,49 @@ def test_thinking_is_of_the_kind_and_size_that_the_model_has(
 
     assert body.get("thinking") == sent
     assert passed.dropped == dropped
+
+
+@pytest.mark.parametrize("thinking", [{"type": "adaptive"}, {"type": "enabled", "budget_tokens": 2048}])
+def test_where_there_is_no_room_for_a_budget_the_model_does_not_think(thinking: dict[str, Any]) -> None:
+    sent, passed = send({"max_tokens": 1024, "thinking": thinking, "temperature": 0.5}, model(BUDGETED))
+
+    assert "thinking" not in sent
+    assert sent["temperature"] == 0.5
+    assert passed.dropped == ("thinking",)
+
+
+@pytest.mark.parametrize(
+    ("effort", "budget", "dropped"),
+    [
+        ("low", 4121, ()),
+        ("medium", 13414, ()),
+        ("high", 32000, ()),
+        ("max", 32000, ("output_config.effort=max",)),
+        ("odd", 32000, ("output_config.effort",)),
+    ],
+)
+def test_a_budget_that_the_client_leaves_open_is_the_one_for_the_effort(
+    effort: str, budget: int, dropped: tuple[str, ...]
+) -> None:
+    asked = {"max_tokens": 64000, "thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}
+    sent, passed = send(asked, model(BUDGETED))
+
+    assert sent["thinking"] == {"type": "enabled", "budget_tokens": budget}
+    assert "output_config" not in sent
+    assert passed.dropped == dropped
+
+
+@pytest.mark.parametrize("thinking", [{"type": "adaptive"}, {"type": "between_tools"}, {"type": "enabled"}])
+@pytest.mark.parametrize("config", [{}, {"effort": "low"}, {"effort": "max"}])
+@pytest.mark.parametrize("tokens", [1500, 8000, 60000])
+def test_the_budget_is_the_same_by_way_of_the_hub(thinking: Any, config: Any, tokens: int) -> None:
+    fields = {"max_tokens": tokens, "thinking": thinking, "output_config": config}
+    to = model(BUDGETED)
+    hub, _ = front.to_call(front.read(json.dumps({"model": "any", "messages": HELLO, **fields}).encode()), to)
+
+    budget = send(fields, to)[0]["thinking"]["budget_tokens"]
+    assert json.loads(chat_back.request(hub, to).body)["thinking_budget"] == budget
+    assert json.loads(messages_back.request(hub, to).body)["thinking"]["budget_tokens"] == budget
 
 
 def test_thinking_takes_no_sampling() -> None:

@@ -84,12 +84,22 @@ def test_what_is_there_and_what_nobody_can_know_stays_as_it_is(usage: Any) -> No
         (b"[]", "is no response"),
         (b'{"status": "completed"}', "is no response"),
         (b'{"output": []}', "is no response"),
-        (b'{"error": {"message": "No room.", "code": "full"}}', "No room."),
+        (b'{"status": "failed", "error": {"message": "No room.", "code": "full"}}', "broke off: No room."),
     ],
 )
 def test_what_is_no_answer_is_an_error(body: bytes, words: str) -> None:
     with pytest.raises(UpstreamBroke, match=words):
         native.reply(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"error": {"message": "No room.", "code": "full"}}', b'{"message": "No room.", "code": "full"}']
+)
+def test_an_error_in_the_place_of_an_answer_keeps_its_words(body: bytes) -> None:
+    with pytest.raises(UpstreamRefused) as caught:
+        native.reply(body)
+
+    assert (caught.value.status, caught.value.message, caught.value.code) == (502, "No room.", "full")
 
 
 def test_ids_stay_the_first_ones_although_every_event_has_another() -> None:

@@ -111,10 +111,45 @@ def test_tools_that_openai_runs_are_left_out_and_named() -> None:
     assert passed.dropped == ("tools.web_search", "tools.image_generation")
 
 
-def test_no_choice_is_left_where_no_tool_is() -> None:
-    sent, _ = send({"tools": [{"type": "web_search_preview"}], "tool_choice": "auto"})
+@pytest.mark.parametrize(
+    ("choice", "named"),
+    [
+        ("auto", ()),
+        ("none", ()),
+        ("required", ("tool_choice",)),
+        ({"type": "function", "name": "f"}, ("tool_choice",)),
+        ({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]}, ()),
+        ({"type": "allowed_tools", "mode": "required", "tools": [{"type": "custom", "name": "f"}]}, ("tool_choice",)),
+    ],
+)
+def test_no_choice_is_left_where_no_tool_is(choice: Any, named: tuple[str, ...]) -> None:
+    sent, passed = send({"tools": [{"type": "web_search_preview"}], "tool_choice": choice})
 
     assert not {"tools", "tool_choice"} & set(sent)
+    assert set(passed.dropped) == {"tools.web_search_preview", *named}
+
+
+@pytest.mark.parametrize("more", [{}, {"tools": [{"type": "web_search"}, {"type": "function", "name": "f"}]}])
+def test_a_choice_of_a_tool_that_is_left_out_is_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest) as refused:
+        send({"tool_choice": {"type": "web_search"}, **more})
+
+    assert (refused.value.param, refused.value.code) == ("tool_choice", "unsupported_parameter")
+
+
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_no_tool_is_allowed_that_is_left_out(mode: str) -> None:
+    function, search = {"type": "function", "name": "f"}, {"type": "web_search"}
+    choice = {"type": "allowed_tools", "mode": mode}
+    tools = {"tools": [search, function]}
+    some, told = send({**tools, "tool_choice": {**choice, "tools": [search, function]}})
+    none, lost = send({**tools, "tool_choice": {**choice, "tools": [search]}})
+    every, _ = send({**tools, "tool_choice": {**choice, "tools": [function]}})
+
+    assert some["tool_choice"] == every["tool_choice"] == {**choice, "tools": [function]}
+    assert told.dropped == ("tool_choice.web_search", "tools.web_search")
+    assert none["tool_choice"] == "none"
+    assert ("tool_choice" in lost.dropped) is (mode == "required")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from passenger_trio.errors import (
     UpstreamTimeout,
 )
 from passenger_trio.translate.fronts import messages as front
+from passenger_trio.wire.models import Model
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_bytes_that_are_no_text_are_the_clients_fault() -> None:
     broken = b'{"model":"m","messages":[{"role":"assistant","content":[' + used + b"]}]}"
 
     with pytest.raises(BadRequest, match="cannot be read"):
-        front.to_call(front.read(broken), MODEL)
+        front.to_call(front.read(broken), Model(MODEL))
 
 
 def test_a_whole_answer_has_every_field_and_the_name_that_was_asked_for() -> None:
@@ -171,6 +172,13 @@ def test_a_call_without_arguments_has_an_empty_object(arguments: str | None) -> 
 def test_a_call_with_arguments_that_are_no_object_breaks_the_answer(arguments: str) -> None:
     with pytest.raises(UpstreamBroke, match="`f`"):
         calls({"id": "a", "function": {"name": "f", "arguments": arguments}})
+
+
+def test_what_a_call_says_is_in_no_error_for_errors_are_logged() -> None:
+    with pytest.raises(UpstreamBroke) as caught:
+        calls({"id": "a", "function": {"name": "f", "arguments": '{"key": "otters'}})
+
+    assert caught.value.message == "The model called `f` with arguments that are no JSON object (15 characters)."
 
 
 @pytest.mark.parametrize("finish", ["length", "content_filter"])

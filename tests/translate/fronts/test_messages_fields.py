@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from messages_front import asked, call, sent
+from messages_front import MODEL, asked, call, sent
 
 from passenger_trio.errors import BadRequest
 from passenger_trio.translate.fronts import messages as front, messages_fields
+from passenger_trio.wire.models import Capabilities, Model, Supports
 
 # the request fields of the vendor's package, betas among them, and those that older versions had
 VENDOR_FIELDS = {
@@ -221,6 +222,50 @@ def test_a_budget_of_thinking_becomes_an_effort(budget: float | None, effort: st
 def test_an_effort_that_is_named_says_more_than_a_budget(fields: Any, expected: Any) -> None:
     assert sent(**fields) == expected
     assert call(**fields).dropped == ()
+
+
+EFFORTS = Supports(reasoning_effort=["low", "medium", "high"])
+QUIET = Supports(reasoning_effort=["none", "low"])
+BUDGET = Supports(max_thinking_budget=32000)
+
+
+def thought(supports: Supports | None, vendor: str = "", **fields: Any) -> tuple[Any, tuple[str, ...]]:
+    """The effort that is asked of a model, and what is named."""
+    model = Model(MODEL, vendor=vendor, capabilities=Capabilities(supports=supports))
+    call, _ = front.to_call(asked(**fields), model)
+    return json.loads(bytes(call.envelope.get("reasoning_effort", b"null"))), call.dropped
+
+
+@pytest.mark.parametrize(
+    "supports, vendor, effort, dropped",
+    [
+        (QUIET, "OpenAI", "none", ()),
+        (EFFORTS, "OpenAI", None, ("thinking.type=disabled",)),
+        (BUDGET, "Google", None, ("thinking.type=disabled",)),
+        (BUDGET, "Anthropic", None, ()),
+        (Supports(), "OpenAI", None, ()),
+        (None, "", None, ()),
+    ],
+)
+def test_no_thinking_is_asked_for_where_it_can_be_and_named_where_a_model_thinks_all_the_same(
+    supports: Supports | None, vendor: str, effort: str | None, dropped: tuple[str, ...]
+) -> None:
+    assert thought(supports, vendor, thinking={"type": "disabled"}) == (effort, dropped)
+
+
+def test_that_there_is_to_be_no_thinking_says_more_than_an_effort() -> None:
+    fields: dict[str, Any] = {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}
+
+    assert thought(QUIET, **fields) == ("none", ("output_config.effort=low",))
+    assert thought(EFFORTS, **fields) == ("low", ("thinking.type=disabled",))
+    assert thought(QUIET, thinking={"type": "disabled"}, output_config={}) == ("none", ())
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "between_tools", "enabled"])
+def test_a_model_that_thinks_by_a_budget_is_asked_for_what_anthropics_are_without_one(kind: str) -> None:
+    assert thought(BUDGET, thinking={"type": kind}) == ("high", ())
+    assert thought(BUDGET, thinking={"type": kind}, output_config={"effort": "low"}) == ("low", ())
+    assert thought(EFFORTS, thinking={"type": kind}) == ("medium" if kind == "enabled" else None, ())
 
 
 @pytest.mark.parametrize(

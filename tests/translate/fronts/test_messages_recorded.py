@@ -10,6 +10,7 @@ from messages_front import MODEL, asked, events, message, stream
 from passenger_trio.errors import PassengerError
 from passenger_trio.translate.backs import chat as chat_back, messages as messages_back, responses as responses_back
 from passenger_trio.translate.fronts import messages as front
+from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire import sse
 from passenger_trio.wire.chat import Call, HubChunk, decode_request
 
@@ -102,7 +103,7 @@ def test_a_recorded_whole_answer_becomes_a_message(name: str) -> None:
     call = Call("m", {}, decode_request(REQUEST))
     hub = back.reply((SAMPLES / name).read_bytes(), call, "m", created=1, new_id=lambda: "chatcmpl-made")
 
-    found = json.loads(front.from_hub(hub, asked(), model=MODEL, new_id=lambda: "chatcmpl-made"))
+    found = json.loads(front.from_hub(hub, asked(), ToolNames(), model=MODEL, new_id=lambda: "chatcmpl-made"))
 
     choice = (hub.view.choices or [])[0]
     assert choice.message is not None

@@ -8,6 +8,7 @@ from messages_front import ZERO, counted, delta, events, fragment, hub, message,
 
 from passenger_trio.errors import BadRequest, UpstreamBroke
 from passenger_trio.translate.fronts import messages as front
+from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire.chat import HubChunk
 
 FIRST = fragment(0, "", id="a", name="f")
@@ -306,10 +307,6 @@ def test_a_stream_without_a_finish_leaves_nothing_waiting() -> None:
     ]
 
 
-def test_a_sign_of_life_may_come_at_any_time() -> None:
-    assert stream().ping() == b'event: ping\ndata: {"type":"ping"}\n\n'
-
-
 def test_a_broken_stream_ends_with_an_error() -> None:
     writer = stream()
     writer.event(delta(content="a"))
@@ -321,7 +318,7 @@ def test_a_broken_stream_ends_with_an_error() -> None:
 
 def test_an_error_in_a_stream_names_the_request() -> None:
     body = b'{"model":"m","messages":[]}'
-    writer = front.Stream(front.read(body), model="m", new_id=lambda: "x", request_id="req-1")
+    writer = front.Stream(front.read(body), ToolNames(), model="m", new_id=lambda: "x", request_id="req-1")
 
     (error,) = events(writer.fault(BadRequest("wrong")))
 

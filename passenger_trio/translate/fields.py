@@ -1,4 +1,4 @@
-"""Fields of a hub request that a back has to look into."""
+"""Fields of a request that have to be looked into."""
 
 from collections.abc import Callable
 from typing import TypeVar
