@@ -56,7 +56,8 @@ def tests(session: nox.Session) -> None:
     session.chdir("tests")  # so that the checkout beside it is not what is imported
     data = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
     session.run(
-        "coverage", "run", "--rcfile=../pyproject.toml", "-m", "pytest", "-c", "../pyproject.toml", "--rootdir=..",
+        "pytest", "-c", "../pyproject.toml", "--rootdir=..", "--numprocesses=auto", "--dist=worksteal",
+        "--cov=passenger_trio", "--cov-branch", "--cov-config=../pyproject.toml", "--cov-report=",
         "--ignore=conformance", ".", *session.posargs, env=data,
     )  # fmt: skip
     if not session.posargs:
