@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from passenger_trio.errors import ModelDisabled, NotFound, UpstreamRefused
+from passenger_trio.errors import BadRequest, ModelDisabled, NotFound, UpstreamRefused
 from passenger_trio.wire.models import Model
+from passenger_trio.wire.ollama_names import displayed
 
 FEATURES_URL: Final = "https://github.com/settings/copilot/features"
 """GitHub's page on which a person switches models on."""
@@ -41,6 +42,9 @@ _CLAUDE: Final = re.compile(
 _EMBEDDINGS: Final = "/embeddings"
 _COMPARED: Final = 100  # characters of a name that is compared or quoted; a client may send any number
 _OFFERED: Final = 3
+
+MOST_COPIES: Final = 1000
+"""Names that clients may give to models; no client needs many, and they stay until they are taken back."""
 
 
 def is_internal(model_id: str) -> bool:
@@ -86,15 +90,56 @@ def _claude(name: str) -> _Claude | None:
     return _Claude(found["family"] or found["old_family"], int(major), int(minor or 0), found["rest"])
 
 
+class Copies:
+    """Names that clients have given to models (Ollama's ``copy``), for as long as the program runs."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[str, str]] = {}
+
+    def make(self, name: str, model_id: str) -> None:
+        """Let ``name`` mean the model of that id. Raises :class:`~passenger_trio.errors.BadRequest` at the thousandth
+        and first.
+        """
+        key = plain(name).lower()
+        if key not in self._made and len(self._made) >= MOST_COPIES:
+            raise BadRequest(f"there are {MOST_COPIES} copies already; delete some first")
+        self._made[key] = (displayed(name), model_id)
+
+    def forget(self, name: str) -> bool:
+        """Whether there was such a name."""
+        return self._made.pop(plain(name).lower(), None) is not None
+
+    def model_id(self, name: str) -> str | None:
+        """The id that a client's name means, in whatever case and with whatever trimmings it is written."""
+        found = self._made.get(plain(name).lower())
+        return None if found is None else found[1]
+
+    def listed_as(self, name: str) -> str | None:
+        """The name as it is listed; ``None`` for one that no client has given."""
+        found = self._made.get(plain(name).lower())
+        return None if found is None else found[0]
+
+    def all(self) -> list[tuple[str, str]]:
+        """The names as they are listed, each with the id of its model; the latest last."""
+        return list(self._made.values())
+
+
 class Names:
     """The models of one list by all their names, and the user's own names for them.
 
     In this order: the exact id, with or without Ollama's ``:latest``; an alias, its exact name before the longest
     beginning; the id in any case; the same without prefixes and ``:latest``; other spellings of a Claude; a snapshot by
-    the ``version`` that the list states; a snapshot without its date. A name only ever means a model of the list.
+    the ``version`` that the list states; a snapshot without its date; a copy. A name only ever means a model of the
+    list.
     """
 
-    def __init__(self, models: Sequence[Model] = (), aliases: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        models: Sequence[Model] = (),
+        aliases: Mapping[str, str] | None = None,
+        copies: Copies | None = None,
+    ) -> None:
+        self._copies = copies or Copies()
         backwards = models[::-1]  # so that of several with one name the first is left
         self._by_id = {model.id: model for model in backwards}
         self._by_lower = {model.id.lower(): model for model in backwards}
@@ -117,14 +162,24 @@ class Names:
 
     def find(self, name: str) -> Model | None:
         """The model that a client means by ``name``, hidden ones and disabled ones included."""
+        return self.uncopied(name) or self._by_id.get(self._copies.model_id(name) or "")
+
+    def uncopied(self, name: str) -> Model | None:
+        """What ``name`` means whatever copies there are."""
         if (exact := self._by_id.get(name) or self._by_id.get(name.removesuffix(_TAG))) is not None:
             return exact
         target = self._alias(name)
         return self._listed(name if target is None else target)
 
+    def with_id(self, name: str) -> Model | None:
+        """The model whose id ``name`` is, in whatever case and with whatever trimmings: no other name counts."""
+        return self._by_lower.get(plain(name).lower())
+
     def meant(self, name: str) -> str:
-        """The id to ask Copilot for when the list has no model of that name: an alias's target, or the plain name."""
-        target = self._alias(name)
+        """The id to ask Copilot for when the list has no model of that name: what an alias or a copy stands for, or the
+        plain name.
+        """
+        target = self._alias(name) or self._copies.model_id(name)
         return plain(name) if target is None else target
 
     def nearest(self, name: str, *, embeddings: bool | None = None) -> list[str]:

@@ -1,21 +1,17 @@
-"""Copilot's catalogue as each client dialect lists it.
+"""Copilot's catalogue as OpenAI lists models.
 
-Copilot's entries have neither ``created`` nor a digest (recorded). What clients insist on is made from what is there:
-a fixed date, and the hash of the id, so that a model looks the same on every machine and every day.
+Copilot's entries have no ``created`` (recorded), which clients insist on: the date is fixed, so that a model looks the
+same on every machine and every day.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from passenger_trio.wire import envelope
 from passenger_trio.wire.models import Model
-from passenger_trio.wire.ollama import Details, Tag, Tags
+from passenger_trio.wire.ollama_names import DEFAULT_TAG
 
 CREATED: Final = 1_700_000_000
-MODIFIED_AT: Final = "2023-11-14T22:13:20Z"
-NOMINAL_SIZE: Final = 1024
-"""Bytes: real remote models on Ollama are a few hundred; 0 and null break clients."""
 
 
 def openai_entry(model: Model) -> dict[str, object]:
@@ -30,42 +26,20 @@ def openai_entry(model: Model) -> dict[str, object]:
     }
 
 
-def openai_list(models: Sequence[Model]) -> bytes:
-    """``GET /v1/models``."""
-    return envelope.encode({"object": "list", "data": [openai_entry(model) for model in models]})
+def openai_list(models: Sequence[Model], copies: Iterable[tuple[str, str]] = ()) -> bytes:
+    """``GET /v1/models``. ``copies`` are names that clients gave to models, as Ollama lists them, and the models' ids;
+    they come last, without the tag that is the usual one.
+    """
+    by_id = {model.id: model for model in models}
+    taken = {model_id.lower() for model_id in by_id}  # a model may have come later than a copy of that name
+    entries = [openai_entry(model) for model in models]
+    for listed, of in copies:
+        name = listed.removesuffix(f":{DEFAULT_TAG}")
+        if of in by_id and name.lower() not in taken:
+            entries.append({**openai_entry(by_id[of]), "id": name})
+    return envelope.encode({"object": "list", "data": entries})
 
 
 def openai_model(model: Model) -> bytes:
     """``GET /v1/models/{id}``."""
     return envelope.encode(openai_entry(model))
-
-
-def ollama_capabilities(model: Model) -> list[str]:
-    """Ollama's names for what a model can do. Clients hide models without ``completion`` and ``tools``."""
-    if model.capabilities.type == "embeddings":
-        return ["embedding"]
-    supports = model.supports
-    thinking = bool(supports.reasoning_effort or supports.adaptive_thinking or supports.max_thinking_budget)
-    named = {"tools": supports.tool_calls, "vision": supports.vision, "thinking": thinking}
-    return ["completion", *(name for name, able in named.items() if able)]
-
-
-def ollama_tag(model: Model) -> Tag:
-    """One entry of Ollama's list, under its id with the tag ``latest``."""
-    family = model.capabilities.family or model.id
-    name = f"{model.id}:latest"
-    return Tag(
-        name=name,
-        model=name,
-        modified_at=MODIFIED_AT,
-        size=NOMINAL_SIZE,
-        digest=hashlib.sha256(model.id.encode()).hexdigest(),
-        details=Details(family=family, families=[family], parameter_size="unknown", quantization_level="unknown"),
-        capabilities=ollama_capabilities(model),
-    )
-
-
-def ollama_tags(models: Sequence[Model]) -> bytes:
-    """``GET /api/tags``, without the models that are switched off or on no endpoint: Ollama has no word for that."""
-    usable = [model for model in models if model.endpoints and not model.is_disabled]
-    return envelope.encode(Tags(models=[ollama_tag(model) for model in usable]))

@@ -3,6 +3,7 @@
 ``dict[str, msgspec.Raw]`` keeps what no Struct names, and copies it through untouched. Editing is by key.
 """
 
+import re
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,6 +18,11 @@ NULL: Final = msgspec.Raw(b"null")
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises. Broken UTF-8 and too deep a nesting come through msgspec as Python's own (measured, 0.22)."""
 
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""An escape of JSON, or a pair of them that is one character; the group is the half of such a pair, alone."""
+
 
 def decode(data: bytes | msgspec.Raw) -> Envelope:
     """The object in ``data``. Raises one of :data:`UNREADABLE` when it is not a JSON object."""
@@ -26,6 +32,21 @@ def decode(data: bytes | msgspec.Raw) -> Envelope:
 def decode_list(data: bytes | msgspec.Raw) -> list[Envelope]:
     """The objects of the array in ``data``; raises as :func:`decode`."""
     return _LIST_DECODER.decode(data)
+
+
+def decode_sent(data: bytes) -> tuple[bytes, Envelope]:
+    """What a client has sent, and the object in it; raises as :func:`decode`.
+
+    Half of a character that UTF-16 writes in two (``\\ud83d`` alone) becomes U+FFFD: JavaScript and Python send it
+    where a text was cut, and their own decoders take it, but msgspec refuses all of the object.
+    """
+    try:
+        return data, decode(data)
+    except msgspec.DecodeError:
+        mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], data)
+        if mended == data:
+            raise
+        return mended, decode(mended)
 
 
 def encode(value: object) -> bytes:

@@ -14,44 +14,64 @@ ABSENT: Final = msgspec.Raw()
 """The raw value of a field that was not sent: no bytes at all."""
 
 
-class CallFunction(msgspec.Struct):
+class CalledFunction(msgspec.Struct):
     """The function of a tool call a client sends back. ``arguments`` is an object; some clients send its text."""
 
     name: str
     arguments: msgspec.Raw = ABSENT
 
 
-class RequestToolCall(msgspec.Struct):
+class ReturnedCall(msgspec.Struct):
     """A tool call a client sends back; most leave the id out."""
 
-    function: CallFunction
-    id: str | None = None
+    function: msgspec.Raw
+    id: str = ""
 
 
-class RequestMessage(msgspec.Struct):
+class Said(msgspec.Struct):
     """One message. ``content`` is text, or an array of OpenAI's parts, which is passed on as it is."""
 
     role: str
     content: msgspec.Raw = ABSENT
-    thinking: str | None = None
+    thinking: str = ""
     images: list[str] | None = None
-    tool_calls: list[RequestToolCall] | None = None
-    tool_name: str | None = None
-    tool_call_id: str | None = None
-    name: str | None = None
+    tool_calls: list[msgspec.Raw] | None = None
+    tool_name: str = ""
+    tool_call_id: str = ""
+    name: str = ""
 
 
-class Request(msgspec.Struct):
-    """``POST /api/chat``. ``messages`` absent or empty asks to load or unload the model."""
+class Asking(msgspec.Struct):
+    """What requests to chat and to generate have in common. ``name`` is another name of ``model``."""
 
     model: str = ""
-    messages: list[RequestMessage] | None = None
+    name: str = ""
     stream: bool | None = None
     format: msgspec.Raw = ABSENT
     think: bool | str | None = None
     keep_alive: msgspec.Raw = ABSENT
-    tools: list[msgspec.Raw] | None = None
     options: dict[str, msgspec.Raw] | None = None
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+class ChatRequest(Asking):
+    """``POST /api/chat``. ``messages`` absent or empty asks to load or unload the model."""
+
+    messages: list[msgspec.Raw] | None = None
+    tools: list[msgspec.Raw] | None = None
+
+
+class GenerateRequest(Asking):
+    """``POST /api/generate``. An empty ``prompt``, with nothing beside it, asks to load or unload the model."""
+
+    prompt: str = ""
+    suffix: str = ""
+    system: str = ""
+    template: str = ""
+    context: list[int] | None = None
+    raw: bool = False
+    images: list[str] | None = None
 
 
 class AnswerFunction(msgspec.Struct):
@@ -78,8 +98,25 @@ class AnswerMessage(msgspec.Struct, omit_defaults=True):
     tool_calls: list[AnswerToolCall] | UnsetType = UNSET
 
 
+class TokenLogprob(msgspec.Struct):
+    """How likely a token was; ``bytes`` are those of its text."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class Logprob(TokenLogprob, omit_defaults=True):
+    """The same of a token that was said, with the likeliest ones in its place, if they were asked for."""
+
+    top_logprobs: list[TokenLogprob] | UnsetType = UNSET
+
+
 class Line(msgspec.Struct, omit_defaults=True):
-    """One line of the stream, or the whole answer. Durations are nanoseconds and integers."""
+    """One line of a chat's stream, or its whole answer. Durations are nanoseconds and integers.
+
+    ``logprobs`` are encoded :class:`Logprob`.
+    """
 
     model: str
     created_at: str
@@ -92,10 +129,34 @@ class Line(msgspec.Struct, omit_defaults=True):
     prompt_eval_duration: int | UnsetType = UNSET
     eval_count: int | UnsetType = UNSET
     eval_duration: int | UnsetType = UNSET
+    logprobs: list[msgspec.Raw] | UnsetType = UNSET
+
+
+class GenerateLine(msgspec.Struct, omit_defaults=True):
+    """One line of the stream of ``/api/generate``, or its whole answer; as :class:`Line`."""
+
+    model: str
+    created_at: str
+    response: str
+    done: bool
+    thinking: str | UnsetType = UNSET
+    tool_calls: list[AnswerToolCall] | UnsetType = UNSET
+    done_reason: str | UnsetType = UNSET
+    context: list[int] | UnsetType = UNSET
+    total_duration: int | UnsetType = UNSET
+    load_duration: int | UnsetType = UNSET
+    prompt_eval_count: int | UnsetType = UNSET
+    prompt_eval_duration: int | UnsetType = UNSET
+    eval_count: int | UnsetType = UNSET
+    eval_duration: int | UnsetType = UNSET
+    logprobs: list[msgspec.Raw] | UnsetType = UNSET
 
 
 class Details(msgspec.Struct):
-    """``details`` of a listed model; strict clients want every one of them to be a non-null value."""
+    """``details`` of a model; strict clients want every one of them to be a non-null value.
+
+    ``context_length`` and ``embedding_length`` are those of the list's entries since Ollama 0.30.
+    """
 
     family: str
     families: list[str]
@@ -103,6 +164,8 @@ class Details(msgspec.Struct):
     quantization_level: str
     parent_model: str = ""
     format: str = "gguf"
+    context_length: int | UnsetType = UNSET
+    embedding_length: int | UnsetType = UNSET
 
 
 class Tag(msgspec.Struct):
@@ -115,6 +178,8 @@ class Tag(msgspec.Struct):
     digest: str
     details: Details
     capabilities: list[str]
+    remote_model: str
+    remote_host: str
 
 
 class Tags(msgspec.Struct):
@@ -123,7 +188,67 @@ class Tags(msgspec.Struct):
     models: list[Tag]
 
 
-decode_request: Final = msgspec.json.Decoder(Request).decode
+class Card(msgspec.Struct):
+    """``/api/show``. Of ``model_info`` clients take the first key that contains ``context_length``."""
+
+    license: str
+    modelfile: str
+    parameters: str
+    template: str
+    details: Details
+    model_info: dict[str, str | int]
+    capabilities: list[str]
+    modified_at: str
+    remote_model: str
+    remote_host: str
+
+
+class Running(msgspec.Struct):
+    """One model of ``/api/ps``."""
+
+    name: str
+    model: str
+    size: int
+    digest: str
+    details: Details
+    expires_at: str
+    size_vram: int
+    context_length: int
+
+
+class RunningModels(msgspec.Struct):
+    """``/api/ps``."""
+
+    models: list[Running]
+
+
+class Progress(msgspec.Struct):
+    """One line of ``/api/pull``: a step, or how much of a layer has come."""
+
+    status: str
+    digest: str | UnsetType = UNSET
+    total: int | UnsetType = UNSET
+    completed: int | UnsetType = UNSET
+
+
+class ModelRequest(msgspec.Struct):
+    """What is asked about a model; ``name`` is the older word for ``model``. ``source`` and ``destination`` are those
+    of ``/api/copy``.
+    """
+
+    model: str = ""
+    name: str = ""
+    source: str = ""
+    destination: str = ""
+    stream: bool = True
+
+
+decode_chat: Final = msgspec.json.Decoder(ChatRequest).decode
+decode_generate: Final = msgspec.json.Decoder(GenerateRequest).decode
+decode_said: Final = msgspec.json.Decoder(Said).decode
+decode_returned_call: Final = msgspec.json.Decoder(ReturnedCall).decode
+decode_called_function: Final = msgspec.json.Decoder(CalledFunction).decode
+decode_model_request: Final = msgspec.json.Decoder(ModelRequest).decode
 
 _LINE_ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
 

@@ -4,6 +4,7 @@ What the list leaves out of ``supports`` is not there (protocol 5.1); o1-mini's 
 zed-industries/zed#20362). Of a model that has no ``supports`` or is not listed nothing is known: it is asked.
 """
 
+import re
 from typing import Final
 
 import msgspec
@@ -19,6 +20,8 @@ _OFFERS: Final = {"tools": "tool_choice", "functions": "function_call"}
 _NO_TOOLS: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"})
 _NO_STREAM: Final = frozenset({"stream", "stream_options"})
 _NONE: Final = msgspec.Raw(b'"none"')
+
+_O1: Final = re.compile("o1(?![0-9])")
 
 _decode_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -41,6 +44,14 @@ def within(call: Call, model: Model) -> Call:
         view = msgspec.structs.replace(call.request, stream=None, stream_options=None)
         call = call._replace(envelope=kept, request=view)
     return call
+
+
+def thinks_unasked(model: Model) -> bool:
+    """Whether the model thinks about every answer though the list says nothing of it: the o1 family, by the beginning
+    of the id. OpenAI's documentation has them reason before they answer; Copilot's older lists state neither efforts
+    nor a budget of theirs.
+    """
+    return _O1.match(model.id) is not None
 
 
 def _refuse_pictures(call: Call, model: Model) -> None:

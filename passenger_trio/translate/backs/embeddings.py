@@ -46,8 +46,13 @@ def requests(model: Model, texts: Sequence[str], dimensions: int | None = None) 
     return [Request(envelope.encode({"model": model.id, "input": batch, **extra}), len(batch)) for batch in batches]
 
 
+def may_embed(model: Model) -> bool:
+    """Whether the model makes embeddings, or nothing is known of it but the name."""
+    return PATH in model.endpoints or (model.supported_endpoints is None and model.capabilities == Capabilities())
+
+
 def _refuse_others(model: Model) -> None:
-    if PATH in model.endpoints or (model.supported_endpoints is None and model.capabilities == Capabilities()):
+    if may_embed(model):
         return
     raise BadRequest(
         f"The model `{model.id}` does not embed: Copilot serves it on {', '.join(model.endpoints) or 'no endpoint'}.",

@@ -27,7 +27,7 @@ def read(body: bytes, decode: Callable[[bytes], _Request], needed: Sequence[str]
         fields = " and ".join(f"`{name}`" for name in needed)
         raise BadRequest(f"The request has no body. Send a JSON object with {fields}.")
     try:
-        whole = envelope.decode(body)
+        body, whole = envelope.decode_sent(body)
     except envelope.UNREADABLE as error:
         raise BadRequest(f"The request body is not a JSON object: {error}") from None
     for name in needed:

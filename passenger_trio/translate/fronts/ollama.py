@@ -1,302 +1,94 @@
-"""Ollama's native chat: NDJSON lines, tool arguments as objects, counts and durations at the end.
+"""Ollama's native answers: NDJSON lines, tool arguments as objects, counts and durations at the end."""
 
-``/api/chat`` is Ollama's own; ``/v1/api/chat`` is passenger-rs's, which reads OpenAI's names at the top level as well
-and streams only when asked.
-"""
-
-import datetime
-import re
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, cast
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 
 from passenger_trio.errors import BadRequest, ContextTooLong, PassengerError, UpstreamBroke, UpstreamRefused
-from passenger_trio.translate.fronts.ollama_messages import hub_messages
+from passenger_trio.translate.fronts import ollama_logprobs
+from passenger_trio.translate.fronts.ollama_lines import End, Form, Moments, Said, timestamp
 from passenger_trio.wire import chat, envelope, ollama
-from passenger_trio.wire.chat import Call, HubChunk, HubReply
-from passenger_trio.wire.envelope import Envelope
-from passenger_trio.wire.ollama import AnswerMessage, AnswerToolCall, Line
+from passenger_trio.wire.chat import HubChunk
+from passenger_trio.wire.ollama import AnswerToolCall
 
+JSON_TYPE: Final = "application/json; charset=utf-8"
 STREAM_TYPE: Final = "application/x-ndjson"
 
-OPTIONS: Final[Mapping[str, str]] = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "seed": "seed",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-    "num_predict": "max_tokens",
-    "stop": "stop",
-}
-"""``options`` with a place in the hub, and that place."""
+LONGEST_TEXT: Final = 8 << 10
+"""Characters of text in a line at most. JSON takes six bytes for one at worst, and clients on aiohttp refuse lines over
+128 KiB.
+"""
 
-DROPPED_OPTIONS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        (
-            "num_ctx",
-            "num_batch",
-            "num_gpu",
-            "main_gpu",
-            "use_mmap",
-            "num_thread",
-            "draft_num_predict",
-            "num_keep",
-        ),
-        "about the machine that runs a model; nearly every client sends num_ctx",
-    ),
-    **dict.fromkeys(
-        ("top_k", "min_p", "typical_p", "repeat_last_n", "repeat_penalty"),
-        "sampling that Copilot's models do not offer; clients send their defaults",
-    ),
-    **dict.fromkeys(
-        (
-            *(
-                "numa",
-                "low_vram",
-                "f16_kv",
-                "logits_all",
-                "vocab_only",
-                "use_mlock",
-                "embedding_only",
-                "tfs_z",
-            ),
-            *("mirostat", "mirostat_eta", "mirostat_tau", "penalize_newline", "num_gqa"),
-        ),
-        "ignored by Ollama itself",
-    ),
-}
-"""``options`` without one, and why a client can live without it. Each one sent is named in ``X-Passenger-Dropped``."""
+LONGEST_LOGPROBS: Final = 64 << 10
+"""Bytes of logprobs in a line at most, unless one alone has more."""
 
-FIELDS: Final = frozenset({"model", "messages", "stream", "format", "think", "keep_alive", "tools", "options"})
-"""Request fields that are read."""
+FILTERED: Final = "Copilot's content filter stopped the answer."
+"""Ollama has no word for such an end, and as a good one the answer would pass for whole."""
 
-DROPPED_FIELDS: Final[Mapping[str, str]] = {
-    "keep_alive": "there is no model to keep in memory; with 0 and no messages it is answered",
-    "truncate": "Copilot refuses a prompt that is too long instead of cutting it",
-    "shift": "as truncate",
-    "_debug_render_only": "there is no prompt template to show",
-    "top_logprobs": "says how many of the logprobs are wanted",
-}
-"""Request fields without a place in the hub, and why a client can live without them."""
-
-REFUSED_FIELDS: Final[Mapping[str, str]] = {
-    "logprobs": "Copilot gives none in Ollama's form; leave it out, or use /v1/chat/completions",
-}
-"""Request fields that a client which sends them would miss, and what to do instead."""
-
-OPENAI_FIELDS: Final = frozenset(
-    {
-        *("frequency_penalty", "logit_bias", "max_completion_tokens", "max_tokens", "metadata"),
-        *("parallel_tool_calls", "presence_penalty", "reasoning_effort", "response_format", "seed"),
-        *("service_tier", "stop", "temperature", "tool_choice", "top_p", "user", "verbosity"),
-    }
-)
-"""OpenAI's top-level names that ``/v1/api/chat`` takes as they are."""
-
-NAMES: Final[Mapping[str, str]] = {
-    "response_format": "format",
-    "reasoning_effort": "think",
-    **{place: f"options.{option}" for option, place in OPTIONS.items()},
-}
-"""What Ollama calls the hub's fields."""
-
-_THINK_LEVELS: Final = {"low": "low", "medium": "medium", "high": "high", "max": "high"}
+_FILTER: Final = "content_filter"
+_CUT: Final = frozenset({"length", _FILTER})
+"""Finish reasons after which the arguments of a call may lack their end."""
 
 
-def read(body: bytes) -> tuple[ollama.Request, Envelope]:
-    """The request and its envelope. Raises :class:`~passenger_trio.errors.BadRequest`."""
-    if not body:
-        raise BadRequest("missing request body")
-    try:
-        request, whole = ollama.decode_request(body), envelope.decode(body)
-    except envelope.UNREADABLE as error:
-        raise BadRequest(f"the request cannot be read: {error}") from None
-    if not request.model:
-        raise BadRequest("model is required", param="model")
-    return request, whole
-
-
-def idle_answer(request: ollama.Request, now_ns: int) -> bytes | None:
-    """The answer to a request without messages, which asks to load the model or (``keep_alive: 0``) to unload it."""
-    if request.messages:
-        return None
-    # 0 is also spelt 0.0 (Ollama's own Python client), "0", "0s" and "0m"
-    unload = set(re.findall(rb"[0-9]", bytes(request.keep_alive))) == {b"0"}
-    line = Line(request.model, timestamp(now_ns), AnswerMessage("assistant", ""), done=True)
-    line.done_reason = "unload" if unload else "load"
-    return envelope.encode(line)
-
-
-def to_call(request: ollama.Request, whole: Envelope, *, openai_shaped: bool = False) -> Call:
-    """The request as a hub call; ``openai_shaped`` is passenger-rs's variant.
-
-    Raises :class:`~passenger_trio.errors.BadRequest` that names what cannot be said.
-    """
-    try:
-        return _convert(request, whole, openai_shaped=openai_shaped)
-    except envelope.UNREADABLE as error:  # inside what was taken over raw: parts of messages, options
-        raise BadRequest(f"the request cannot be read: {error}") from None
-
-
-def _convert(request: ollama.Request, whole: Envelope, *, openai_shaped: bool) -> Call:
-    hub: Envelope = {}
-    dropped: list[str] = []
-    for name, value in whole.items():
-        if name in FIELDS or value == envelope.NULL:
-            continue
-        if name in REFUSED_FIELDS and value != _FALSE:
-            raise BadRequest(f"`{name}` cannot be served: {REFUSED_FIELDS[name]}.", param=name)
-        if openai_shaped and name in OPENAI_FIELDS:
-            hub[name] = value
-        else:
-            dropped.append(name)
-    if bytes(request.keep_alive) not in {b"", b"null"}:
-        dropped.append("keep_alive")
-    for name, value in (request.options or {}).items():
-        if value == envelope.NULL:
-            continue
-        if name in OPTIONS:
-            _option(hub, name, value)
-        else:
-            dropped.append(f"options.{name}")
-    _format(hub, request.format)
-    dropped += _think(hub, request.think)
-    messages, lost = hub_messages(request.messages or [])
-    if request.tools:
-        hub["tools"] = envelope.raw(request.tools)
-    stream = request.stream if request.stream is not None else not openai_shaped
-    body = {
-        "model": envelope.raw(request.model),
-        "messages": envelope.raw(messages),
-        "stream": envelope.raw(stream),
-        **hub,
-    }
-    names = {name: own for name, own in NAMES.items() if name not in whole}
-    return Call(request.model, body, chat.decode_request(envelope.encode(body)), (*dropped, *lost), names)
-
-
-_FALSE: Final = msgspec.Raw(b"false")
-
-
-def _option(hub: Envelope, name: str, raw: msgspec.Raw) -> None:
-    value = envelope.value(raw)
-    if name == "stop":
-        if not isinstance(value, str) and not (
-            isinstance(value, list) and all(isinstance(entry, str) for entry in cast("list[object]", value))
-        ):
-            raise BadRequest('option "stop" must be of type array', param="options.stop")
-        if value:
-            hub["stop"] = raw
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRequest(f'option "{name}" must be of type number', param=f"options.{name}")
-    if name == "num_predict" and value <= 0:
-        return  # -1 and -2: as much as the model likes
-    if name == "seed" and value < 0:
-        return  # -1: any
-    hub[OPTIONS[name]] = raw
-
-
-def _format(hub: Envelope, form: msgspec.Raw) -> None:
-    """``"json"`` or a schema. Older LangChain sends ``""``, which asks for nothing."""
-    text = bytes(form)
-    if text in {b"", b"null", b'""'}:
-        return
-    if text == b'"json"':
-        hub["response_format"] = msgspec.Raw(b'{"type":"json_object"}')
-    elif text.startswith(b"{"):
-        hub["response_format"] = envelope.raw(
-            {"type": "json_schema", "json_schema": {"name": "response", "schema": form}}
-        )
-    else:
-        raise BadRequest(
-            f'invalid format: {text.decode(errors="replace")}; expected "json" or a valid JSON Schema object',
-            param="format",
-        )
-
-
-def _think(hub: Envelope, think: bool | str | None) -> list[str]:
-    """Levels become ``reasoning_effort``, and true the one in the middle, since most models think only when they are
-    asked to. False is met on the way back.
-    """
-    if isinstance(think, str):
-        if think not in _THINK_LEVELS:
-            raise BadRequest(
-                f'invalid think value: "{think}" (must be "high", "medium", "low", "max", true, or false)',
-                param="think",
-            )
-        hub["reasoning_effort"] = envelope.raw(_THINK_LEVELS[think])
-        return ["think=max"] if think == "max" else []
-    if think:
-        hub.setdefault("reasoning_effort", envelope.raw("medium"))
-    return []
-
-
-def timestamp(now_ns: int) -> str:
-    """RFC 3339 in UTC with nanoseconds."""
-    seconds, rest = divmod(now_ns, 1_000_000_000)
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-class Stream:
-    """A streamed answer. ``model`` is echoed as the client wrote it, ``clock`` gives unix nanoseconds,
-    ``started`` is the moment of the request.
-
-    Tool calls are sent when they are whole, one to a line. ``think`` false keeps the reasoning back.
+class Times(NamedTuple):
+    """How an answer is timed: ``clock`` gives unix nanoseconds, ``ticks`` those of a clock that never goes back, by
+    which the request ``arrived`` and was ``sent`` to Copilot.
     """
 
-    content_type = STREAM_TYPE
+    clock: Callable[[], int]
+    ticks: Callable[[], int]
+    arrived: int
+    sent: int
 
-    def __init__(self, model: str, *, clock: Callable[[], int], started: int, think: bool = True) -> None:
-        self._model = model
-        self._clock = clock
+
+class _Answer:
+    """What streamed and whole answers have in common.
+
+    Tool calls are told when they are whole. ``think`` false keeps the reasoning back; ``logprobs`` is whether they were
+    asked for.
+    """
+
+    def __init__(self, form: Form, times: Times, *, think: bool = True, logprobs: bool = False) -> None:
+        self._form = form
+        self._times = times
         self._think = think
-        self._started = started
+        self._logprobs = logprobs
         self._first: int | None = None
+        self._begun = False
         self._usage: chat.Usage | None = None
         self._reason: str | None = None
         self._calls: dict[int, tuple[str, str, list[str]]] = {}
-
-    def event(self, chunk: HubChunk) -> bytes:
-        """The lines of one chunk."""
-        if chunk.view.usage is not None:
-            self._usage = chunk.view.usage
-        lines: list[bytes] = []
-        for choice in chunk.view.choices or ():
-            if choice.index != 0:
-                continue
-            now = self._clock()
-            if self._first is None:
-                self._first = now
-            delta = choice.delta or chat.Delta()
-            if delta.reasoning_content and self._think:
-                lines.append(self._line(now, AnswerMessage("assistant", "", thinking=delta.reasoning_content)))
-            text = delta.content or delta.refusal
-            if text:
-                lines.append(self._line(now, AnswerMessage("assistant", text)))
-            for fragment in delta.tool_calls or ():
-                self._collect(fragment)
-            if choice.finish_reason is not None:
-                lines += self._flush(now)
-                self._reason = choice.finish_reason
-        return b"".join(lines)
-
-    def end(self) -> bytes:
-        """The final line of a good answer, after the calls that no finish has sent."""
-        now = self._clock()
-        calls = self._flush(now)
-        line = Line(self._model, timestamp(now), AnswerMessage("assistant", ""), done=True)
-        _finish(line, self._reason, self._usage, Moments(self._started, self._first or now, now))
-        return b"".join([*calls, ollama.line(envelope.encode(line))])
+        self.error: PassengerError | None = None
+        """The fault of an answer of which nothing has been told yet: it can have a status of its own."""
 
     def fault(self, error: PassengerError) -> bytes:
         """A broken answer's last line. No ``done`` line follows."""
+        if not self._begun:
+            self.error = error
         return ollama.line(error_body(error))
 
-    def _line(self, now: int, message: AnswerMessage) -> bytes:
-        return ollama.line(envelope.encode(Line(self._model, timestamp(now), message, done=False)))
+    def _hear(self, chunk: HubChunk) -> Iterator[Said]:
+        if chunk.view.usage is not None:
+            self._usage = chunk.view.usage
+        for choice in chunk.view.choices or ():
+            if choice.index != 0:
+                continue
+            if self._first is None:
+                self._first = self._times.ticks()
+            delta = choice.delta or chat.Delta()
+            if delta.reasoning_content and self._think:
+                yield Said(thinking=delta.reasoning_content)
+            text = (delta.content or "") + (delta.refusal or "")
+            logprobs = ollama_logprobs.of_chunk(chunk.data) if self._logprobs else ()
+            if text or logprobs:
+                yield Said(text=text, logprobs=logprobs)
+            for fragment in delta.tool_calls or ():
+                self._collect(fragment)
+            if choice.finish_reason is not None:
+                self._reason = choice.finish_reason
+                yield from self._flush()
 
     def _collect(self, fragment: chat.ToolCall) -> None:
         function = fragment.function or chat.Function()
@@ -304,63 +96,116 @@ class Stream:
         if function.arguments:
             call[2].append(function.arguments)
 
-    def _flush(self, now: int) -> list[bytes]:
-        lines: list[bytes] = []
-        for index, (call_id, name, pieces) in sorted(self._calls.items()):
-            call = _answer_call(index, call_id, name, "".join(pieces))
-            lines.append(self._line(now, AnswerMessage("assistant", "", tool_calls=[call])))
-        self._calls.clear()
-        return lines
+    def _flush(self) -> Iterator[Said]:
+        """The calls; without those that the end has cut off, of which ``done_reason`` or the fault tells."""
+        calls, self._calls = self._calls, {}
+        for index, (call_id, name, pieces) in sorted(calls.items()):
+            arguments = "".join(pieces)
+            if (line := _line_of(arguments)) is not None:
+                yield Said(calls=[AnswerToolCall(call_id, ollama.AnswerFunction(index, name, line))])
+            elif self._reason not in _CUT:
+                raise UpstreamBroke(
+                    f"The model called `{name}` with arguments that are no JSON object ({len(arguments)} characters)."
+                )
+
+    def _ending(self) -> End:
+        """Raises :class:`~passenger_trio.errors.BadRequest` for an answer that was filtered."""
+        if self._reason == _FILTER:
+            raise BadRequest(FILTERED, code=_FILTER)
+        now = self._times.ticks()
+        first = now if self._first is None else self._first
+        return End(self._reason, self._usage, Moments(self._times.arrived, self._times.sent, first, now))
 
 
-class Moments(NamedTuple):
-    """When things happened, in unix nanoseconds: the request, the first byte of its answer, the last."""
+class Stream(_Answer):
+    """A streamed answer: each piece of it is a line, and no line is too long for anybody.
 
-    started: int
-    first: int
-    ended: int
+    Lines that were made before a fault are held, and told before it.
+    """
+
+    content_type = STREAM_TYPE
+
+    def __init__(self, form: Form, times: Times, *, think: bool = True, logprobs: bool = False) -> None:
+        super().__init__(form, times, think=think, logprobs=logprobs)
+        self._held: list[bytes] = []
+
+    def event(self, chunk: HubChunk) -> bytes:
+        """The lines of one chunk."""
+        self._hold(self._hear(chunk))
+        return self._released()
+
+    def end(self) -> bytes:
+        """The final line of a good answer, after the calls that no finish has sent."""
+        self._hold(self._flush())
+        ending = self._ending()
+        self._held.append(ollama.line(self._form.line(timestamp(self._times.clock()), Said(), ending)))
+        return self._released()
+
+    def fault(self, error: PassengerError) -> bytes:
+        """What was said before the fault, and the fault as the last line."""
+        return self._released() + super().fault(error)
+
+    def _hold(self, said: Iterator[Said]) -> None:
+        for whole in said:
+            at = timestamp(self._times.clock())
+            for piece in _pieces(whole):
+                self._held.append(ollama.line(self._form.line(at, piece)))
+
+    def _released(self) -> bytes:
+        held, self._held = self._held, []
+        self._begun = self._begun or bool(held)
+        return b"".join(held)
 
 
-def from_hub(reply: HubReply, model: str, when: Moments, *, think: bool = True) -> bytes:
-    """A whole answer."""
-    choice = (reply.view.choices or [chat.Choice()])[0]
-    message = choice.message or chat.Message()
-    answer = AnswerMessage("assistant", message.content or message.refusal or "")
-    if message.reasoning_content and think:
-        answer.thinking = message.reasoning_content
-    if message.tool_calls:
-        answer.tool_calls = [
-            _answer_call(at, call.id or "", function.name or "", function.arguments or "")
-            for at, call in enumerate(message.tool_calls)
-            for function in [call.function or chat.Function()]
-        ]
-    line = Line(model, timestamp(when.ended), answer, done=True)
-    _finish(line, choice.finish_reason, reply.view.usage, when)
-    return envelope.encode(line)
+class Whole(_Answer):
+    """A whole answer, put together from a stream: it is all in :meth:`end`."""
+
+    content_type = JSON_TYPE
+
+    def __init__(self, form: Form, times: Times, *, think: bool = True, logprobs: bool = False) -> None:
+        super().__init__(form, times, think=think, logprobs=logprobs)
+        self._said: list[Said] = []
+
+    def event(self, chunk: HubChunk) -> bytes:
+        """Nothing yet."""
+        self._said += self._hear(chunk)
+        return b""
+
+    def end(self) -> bytes:
+        """The whole answer."""
+        self._said += self._flush()
+        said = Said(
+            "".join(piece.thinking for piece in self._said),
+            "".join(piece.text for piece in self._said),
+            [call for piece in self._said for call in piece.calls],
+            [logprob for piece in self._said for logprob in piece.logprobs],
+        )
+        return self._form.line(timestamp(self._times.clock()), said, self._ending())
 
 
-def _answer_call(index: int, call_id: str, name: str, arguments: str) -> AnswerToolCall:
-    """Raises :class:`~passenger_trio.errors.UpstreamBroke` when the model's arguments are no object (cut, say)."""
+def _pieces(said: Said) -> Iterator[Said]:
+    """``said`` in pieces that each have room in a line; it is thoughts, or text with its logprobs, or a call."""
+    if len(said.thinking) <= LONGEST_TEXT >= len(said.text) and len(said.logprobs) <= 1:
+        yield said
+        return
+    for thinking in _cut(said.thinking):
+        yield Said(thinking=thinking)
+    parts = ollama_logprobs.parted(said.logprobs, LONGEST_LOGPROBS)
+    for text, logprobs in itertools.zip_longest(_cut(said.text), parts):
+        yield Said(text=text or "", logprobs=logprobs or ())
+
+
+def _cut(text: str) -> Iterator[str]:
+    return (text[at : at + LONGEST_TEXT] for at in range(0, len(text), LONGEST_TEXT))
+
+
+def _line_of(arguments: str) -> msgspec.Raw | None:
+    """The object that a model's arguments are, in one line, for models indent; ``None`` where they are none."""
     try:
         envelope.decode(arguments.encode())
-        line = msgspec.json.format(arguments.encode(), indent=-1)  # models indent, and a line must stay a line
+        return msgspec.Raw(msgspec.json.format(arguments.encode(), indent=-1))
     except envelope.UNREADABLE:
-        raise UpstreamBroke(
-            f"The model called `{name}` with arguments that are no JSON object: {arguments[:200]}"
-        ) from None
-    return AnswerToolCall(call_id, ollama.AnswerFunction(index, name, msgspec.Raw(line)))
-
-
-def _finish(line: Line, reason: str | None, usage: chat.Usage | None, when: Moments) -> None:
-    """Ollama knows ``stop`` (tool calls as well) and ``length``. Durations are never 0: clients divide by them."""
-    line.done_reason = "length" if reason == "length" else "stop"
-    line.total_duration = max(1, when.ended - when.started)
-    line.load_duration = 1
-    line.prompt_eval_duration = max(1, when.first - when.started)
-    line.eval_duration = max(1, when.ended - when.first)
-    if usage is not None:
-        line.prompt_eval_count = usage.prompt_tokens
-        line.eval_count = usage.completion_tokens
+        return None
 
 
 def fault(error: PassengerError) -> tuple[int, bytes]:
