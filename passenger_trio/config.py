@@ -23,6 +23,9 @@ from passenger_trio.secret import Secret
 DEFAULT_API_BASE_URL: Final = "https://api.githubcopilot.com"
 ENVIRONMENT_PREFIX: Final = "PASSENGER_TRIO_"
 
+OLLAMA_ORIGINS: Final = "OLLAMA_ORIGINS"
+"""Ollama's own environment variable for the pages that may use it; what it says is added to ``allowed_origins``."""
+
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -53,10 +56,14 @@ class Copilot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """This side. ``allowed_hosts`` and ``allowed_origins`` add to what is allowed anyway, see ``server/guard.py``."""
+    """This side. ``allowed_hosts`` and ``allowed_origins`` add to what is allowed anyway, see ``server/guard.py``.
+
+    ``ollama`` is whether Ollama's own port is served as well, see ``server/ollama_port.py``.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8081
+    ollama: bool = False
     api_key: Secret = Secret("")
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
@@ -74,8 +81,12 @@ class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``aliases`` are the user's own names for models, each with the id that is meant; a ``*`` ends a beginning."""
+    """``aliases`` are the user's own names for models, each with the id that is meant; a ``*`` ends a beginning.
 
+    ``cache_path`` is the file of the last known list; empty means ``models.json`` in :func:`cache_directory`.
+    """
+
+    cache_path: str = ""
     aliases: dict[str, str] = {}
 
 
@@ -106,13 +117,33 @@ SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
 }
 
 _ALIASES: Final = "models.aliases"
+_ORIGINS: Final = "server.allowed_origins"
 
 
 def config_directory(environ: Mapping[str, str] = os.environ) -> Path:
     """``passenger-trio`` in the user's configuration directory (XDG)."""
-    base = environ.get("XDG_CONFIG_HOME", "")
-    root = Path(base) if base.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".config"
+    return _directory(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """``passenger-trio`` in the user's cache directory (XDG)."""
+    return _directory(environ, "XDG_CACHE_HOME", ".cache")
+
+
+def _directory(environ: Mapping[str, str], variable: str, usual: str) -> Path:
+    base = environ.get(variable, "")
+    root = Path(base) if base.startswith("/") else Path(environ.get("HOME") or Path.home()) / usual
     return root / "passenger-trio"
+
+
+def at_home(path: str, key: str) -> Path:
+    """A configured path, in which ``~`` is the user's home. Raises :class:`ConfigError` for ``~NOBODY``."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"`{key}` is wrong: {path} is in the home of a user that this machine does not know. Write the whole path."
+        ) from None
 
 
 def load(
@@ -153,6 +184,11 @@ def load(
         section, _, name = key.partition(".")
         changed = msgspec.structs.replace(getattr(config, section), **{name: value})
         config = msgspec.structs.replace(config, **{section: changed})
+    if pages := _ollama_origins(environ):
+        allowed = (*config.server.allowed_origins, *pages)
+        config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, allowed_origins=allowed))
+        before = "" if origins[_ORIGINS] == "default" else f"{origins[_ORIGINS]}, "
+        origins[_ORIGINS] = f"{before}environment variable {OLLAMA_ORIGINS}"
     return Loaded(config, file if found is not None else None, origins)
 
 
@@ -224,11 +260,20 @@ def _of_text(path: str, value: object) -> object:
     """What text from the environment says, where it is more than one value."""
     if not path.startswith("server.allowed_") and path != _ALIASES:
         return value
-    parts = [part.strip() for part in str(value).split(",") if part.strip()]
+    parts = _listed(str(value))
     if path != _ALIASES:
         return parts
     pairs = [part.partition("=") for part in parts]
     return {name.strip(): target.strip() for name, _, target in pairs}
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _ollama_origins(environ: Mapping[str, str]) -> list[str]:
+    """What Ollama's own variable allows. Quotes around it, which service files leave there, do not count."""
+    return _listed(environ.get(OLLAMA_ORIGINS, "").strip().strip("\"'"))
 
 
 def _check_aliases(aliases: Mapping[str, str], origin: str) -> None:

@@ -72,7 +72,13 @@ class Address:
 _Json = Annotated[bool, Parameter(name="--json", help="Print JSON, for programs.")]
 
 
-def serve(*, simulator: bool = False, address: Address | None = None, files: Files | None = None) -> int:
+def serve(
+    *,
+    simulator: bool = False,
+    ollama: Annotated[bool | None, Parameter(negative="--no-ollama")] = None,
+    address: Address | None = None,
+    files: Files | None = None,
+) -> int:
     """Serve the APIs until Ctrl-C (also without a command).
 
     OpenAI's API is at /v1, Ollama's at /api. You must have logged in before, or
@@ -82,10 +88,12 @@ def serve(*, simulator: bool = False, address: Address | None = None, files: Fil
     ----------
     simulator
         Ask a simulated Copilot instead of the real one. Needs no login; answers are made up.
+    ollama
+        Serve on Ollama's own port as well, 127.0.0.1:11434, for clients whose address cannot be set.
     """
     from passenger_trio.cli import serve
 
-    return serve.run(_ready(files, address).config, simulated=simulator)
+    return serve.run(_ready(files, address, ollama=ollama).config, simulated=simulator)
 
 
 def login(*, no_browser: bool = False, files: Files | None = None) -> int:
@@ -233,7 +241,7 @@ def _wrong(error: CycloptsError, cli: App) -> str:
     return f"There is no command `{word}`." + (f" Did you mean `{close[0]}`?" if close else "")
 
 
-def _ready(files: Files | None, address: Address | None = None) -> Loaded:
+def _ready(files: Files | None, address: Address | None = None, *, ollama: bool | None = None) -> Loaded:
     """The configuration, with the log set up as it says. Raises :class:`~passenger_trio.errors.ConfigError`."""
     from passenger_trio.cli import logs
 
@@ -246,6 +254,7 @@ def _ready(files: Files | None, address: Address | None = None) -> Loaded:
             "server.log_level": files.log_level,
             "server.host": address.host,
             "server.port": address.port,
+            "server.ollama": ollama,
         },
     )
     logs.set_up(loaded.config.server.log_level)

@@ -15,7 +15,10 @@ def verb_first(words: Sequence[str], cli: App) -> list[str]:
     passenger-rs's ``--login`` and ``--refresh-token`` are verbs here. The value of an option is no verb.
     """
     with_value = {
-        name for option in cli.assemble_argument_collection() if option.hint is not bool for name in option.names
+        name
+        for option in cli.assemble_argument_collection()
+        if option.hint not in {bool, bool | None}
+        for name in option.names
     }
     value_next = False
     for place, word in enumerate(words):

@@ -4,6 +4,7 @@ import functools
 import socket
 import sys
 import tempfile
+from contextlib import ExitStack
 
 import msgspec
 import trio
@@ -15,26 +16,41 @@ from passenger_trio.copilot.store import TokenStore
 from passenger_trio.secret import Secret
 from passenger_trio.server import run as server
 from passenger_trio.server.guard import refuse_exposure
+from passenger_trio.server.ollama_port import listen_beside
 from passenger_trio.simulator import Simulator, serve as serve_simulator
 
 
 def run(config: Config, *, simulated: bool) -> int:
     """Serve until SIGINT or SIGTERM. Raises as :func:`passenger_trio.server.run.serve` does.
 
-    ``simulated`` puts the simulator in the place of GitHub and Copilot: a free port of its own, logged in, with token
-    files that are deleted at the end.
+    ``simulated`` puts the simulator in the place of GitHub and Copilot: a free port of its own, logged in, with files
+    that are deleted at the end.
     """
     refuse_exposure(config.server)
-    with server.listen(config.server.host, config.server.port) as sock:
+    with ExitStack() as opened:
+        sock = opened.enter_context(server.listen(config.server.host, config.server.port))
+        ollama = listen_beside(sock) if config.server.ollama else None
+        if ollama is not None:
+            opened.enter_context(ollama)
+        serve = functools.partial(server.serve, ollama=ollama)
         if not simulated:
-            trio.run(server.serve, config, sock)
+            trio.run(serve, config, sock)
             return Exit.GOOD
-        with tempfile.TemporaryDirectory(prefix="passenger-trio-") as directory, server.listen("127.0.0.1", 0) as other:
-            tokens = Tokens(f"{directory}/access_token.json", f"{directory}/token.json")
-            config = msgspec.structs.replace(pointed_at(config, server.origin_of(other)), tokens=tokens)
-            companion = functools.partial(_simulate, config, other)
-            trio.run(functools.partial(server.serve, config, sock, companions=[companion], task_status=_Banner()))
+        directory = opened.enter_context(tempfile.TemporaryDirectory(prefix="passenger-trio-"))
+        other = opened.enter_context(server.listen("127.0.0.1", 0))
+        config = in_place(pointed_at(config, server.origin_of(other)), directory)
+        companion = functools.partial(_simulate, config, other)
+        trio.run(functools.partial(serve, config, sock, companions=[companion], task_status=_Banner()))
     return Exit.GOOD
+
+
+def in_place(config: Config, directory: str) -> Config:
+    """``config`` with all files that are written in ``directory``."""
+    return msgspec.structs.replace(
+        config,
+        tokens=Tokens(f"{directory}/access_token.json", f"{directory}/token.json"),
+        models=msgspec.structs.replace(config.models, cache_path=f"{directory}/models.json"),
+    )
 
 
 async def _simulate(

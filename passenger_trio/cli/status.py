@@ -61,7 +61,7 @@ class ServerState(msgspec.Struct):
 class Setting(msgspec.Struct):
     """A value and where it comes from; secrets are masked."""
 
-    value: str | float | list[str] | dict[str, str]
+    value: bool | str | float | list[str] | dict[str, str]
     origin: str
 
 
@@ -204,7 +204,9 @@ def _token_words(token: TokenState) -> str:
     return f"{token.path}, good for {span(token.seconds_left)}"
 
 
-def _value_words(value: str | float | list[str] | dict[str, str]) -> str:
+def _value_words(value: bool | str | float | list[str] | dict[str, str]) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         value = [f"{name} = {meant}" for name, meant in value.items()]
     text = ", ".join(value) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)

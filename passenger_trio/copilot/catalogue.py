@@ -14,7 +14,8 @@ from msgspec import structs
 
 from passenger_trio.copilot import protocol
 from passenger_trio.copilot.client import CopilotClient, Fetch, is_own_host
-from passenger_trio.copilot.names import Names, shown
+from passenger_trio.copilot.known import KnownList
+from passenger_trio.copilot.names import Copies, Names, shown
 from passenger_trio.copilot.tokens import Tokens
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused, UpstreamTimeout
 from passenger_trio.wire import envelope, models
@@ -38,7 +39,12 @@ LOOK_AGAIN_AFTER: Final = 5.0
 """The same for a model that is switched off: whoever has just switched it on comes back at once."""
 
 PATIENCE: Final = 10.0
-"""Seconds that whoever asks waits for a list; after that the old one counts, or none."""
+"""Seconds that whoever asks waits for the first list; after that there is none."""
+
+IMPATIENCE: Final = 2.0
+"""The same where there is a list, or the last fetch has failed: time enough for one that does not. Ollama's clients
+give up after 3.
+"""
 
 INTENT: Final = "model-access"
 
@@ -136,7 +142,9 @@ class Catalogue:
     where a new one may have what the old one lacks.
 
     ``models_url`` empty means the account's own list; another URL is asked without the token, unless it is on the
-    Copilot API's own host. ``aliases`` are the user's own names for models. ``names`` is of the latest list.
+    Copilot API's own host. ``aliases`` are the user's own names for models. ``names`` is of the latest list, and
+    ``copies`` are clients' own names for models. ``known`` is the list of an earlier run, which serves until one has
+    been fetched if :meth:`remember` is called first, and where each one is kept.
     """
 
     def __init__(
@@ -147,14 +155,17 @@ class Catalogue:
         *,
         models_url: str = "",
         aliases: Mapping[str, str] | None = None,
+        known: KnownList | None = None,
     ) -> None:
         self._client = client
         self._tokens = tokens
         self._fetch = fetch
         self._models_url = models_url
         self._aliases = aliases
+        self._known = known
         self._models: Sequence[Model] = ()
-        self.names: Names = Names(aliases=aliases)
+        self.copies: Final = Copies()
+        self.names: Names = Names(aliases=aliases, copies=self.copies)
         self._loaded = False
         self._failure: PassengerError | None = None
         self._fetching = False
@@ -163,7 +174,7 @@ class Catalogue:
         self._asked_again = -math.inf
 
     async def keep_fresh(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Run for ever: fetch, wait, fetch. A failed fetch leaves the old list in place."""
+        """Run for ever: fetch, wait, fetch. A failed fetch leaves the old list in place. ``started()`` at once."""
         task_status.started()
         while True:
             self._wanted = trio.Event()
@@ -171,6 +182,7 @@ class Catalogue:
             self._fetching = True
             try:
                 self._take(await self.load())
+                self._failure = None
             except PassengerError as error:
                 self._failure = error
                 pause = RETRY_AFTER
@@ -178,8 +190,16 @@ class Catalogue:
             self._fetching = False
             fetched, self._fetched = self._fetched, trio.Event()
             fetched.set()
+            if self._known is not None and self._failure is None:
+                await self._known.keep(self._models)  # only now: nobody waits for the disk
             with trio.move_on_after(pause):
                 await self._wanted.wait()
+
+    async def remember(self) -> bool:
+        """Take the list of an earlier run, to begin with. Returns whether there is one."""
+        if self._known is not None and (found := await self._known.read()):
+            self._take(found)
+        return self._loaded
 
     async def models(self) -> list[Model]:
         """The models that are shown, in Copilot's order. Raises why there is no list yet, if none has ever come."""
@@ -191,13 +211,13 @@ class Catalogue:
 
         For a name that is unknown, or of a model that is switched off, the list is fetched anew and looked at again:
         but once in :data:`ASK_AGAIN_AFTER` or :data:`LOOK_AGAIN_AFTER` seconds, and once for all who ask meanwhile. A
-        fetch that fails, or takes longer than :data:`PATIENCE`, is nobody's error: the old list counts.
+        fetch that fails, or takes longer than :data:`IMPATIENCE`, is nobody's error: the old list counts.
         """
         await self._ready()
         model = self.names.find(name)
         pause = ASK_AGAIN_AFTER if model is None else LOOK_AGAIN_AFTER
         if (model is None or model.is_disabled) and self._may_ask_again(pause):
-            with trio.move_on_after(PATIENCE):
+            with trio.move_on_after(IMPATIENCE):
                 await self._fetch_now()
             model = self.names.find(name)
         return model
@@ -206,7 +226,7 @@ class Catalogue:
         """Wait for the first list. After a fetch that failed another is made now, not in half a minute."""
         if self._loaded:
             return
-        with trio.move_on_after(PATIENCE):
+        with trio.move_on_after(PATIENCE if self._failure is None else IMPATIENCE):
             if self._failure is None:
                 await self._fetched.wait()
             if not self._loaded:
@@ -232,9 +252,8 @@ class Catalogue:
 
     def _take(self, found: Sequence[Model]) -> None:
         self._models = found
-        self.names = Names(found, self._aliases)
+        self.names = Names(found, self._aliases, self.copies)
         self._loaded = True
-        self._failure = None
 
     async def load(self) -> list[Model]:
         """Fetch the list now and return it; what :meth:`models` knows stays as it is. Raises the upstream errors."""

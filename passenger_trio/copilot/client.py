@@ -1,6 +1,7 @@
 """Bytes to the other side and back. Here, and nowhere else, httpx's errors become ours."""
 
 import logging
+import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Final, NamedTuple, Protocol
@@ -87,9 +88,13 @@ def fetcher(http: httpx.AsyncClient, *, read_timeout: float = 30.0) -> Fetch:
 
 
 class Reply:
-    """An answer of Copilot's that has begun with a good status. Whoever opened it closes it: :meth:`aclose`."""
+    """An answer of Copilot's that has begun with a good status. Whoever opened it closes it: :meth:`aclose`.
 
-    def __init__(self, response: httpx.Response) -> None:
+    ``sent`` is when the request began its way, in nanoseconds of :func:`time.perf_counter_ns`.
+    """
+
+    def __init__(self, response: httpx.Response, sent: int) -> None:
+        self.sent = sent
         self._response = response
         self._host = response.request.url.host
         self._chunks = self._iterate(response)
@@ -206,9 +211,10 @@ class CopilotClient:
 
     async def _ask(self, request: httpx.Request, stack: AsyncExitStack) -> Reply | Answer:
         """The reply, which ``stack`` closes, or all of a refusal."""
+        sent = time.perf_counter_ns()
         with our_errors(request.url.host):
             response = await self._http.send(request, stream=True)
-        reply = Reply(response)
+        reply = Reply(response, sent)
         stack.push_async_callback(reply.aclose)
         if response.status_code < 300:
             return reply

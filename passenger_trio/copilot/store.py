@@ -19,7 +19,7 @@ import anyio.to_thread
 import msgspec
 import trio
 
-from passenger_trio.config import Config, config_directory
+from passenger_trio.config import Config, at_home, config_directory
 from passenger_trio.errors import StoreError
 from passenger_trio.secret import Secret
 from passenger_trio.wire import envelope, github
@@ -60,12 +60,14 @@ class TokenStore:
 
     @classmethod
     def of(cls, config: Config) -> "TokenStore":
-        """Where the configuration says, else in the configuration directory."""
+        """Where the configuration says, else in the configuration directory; raises as
+        :func:`~passenger_trio.config.at_home`.
+        """
         access, copilot = config.tokens.access_token_path, config.tokens.copilot_token_path
         directory = config_directory()
         return cls(
-            Path(access).expanduser() if access else directory / "access_token.json",
-            Path(copilot).expanduser() if copilot else directory / "token.json",
+            at_home(access, "tokens.access_token_path") if access else directory / "access_token.json",
+            at_home(copilot, "tokens.copilot_token_path") if copilot else directory / "token.json",
         )
 
     async def read_access(self) -> Secret | None:

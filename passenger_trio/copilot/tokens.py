@@ -26,7 +26,9 @@ from passenger_trio.errors import (
     PassengerError,
     StoreError,
     TokenUnavailable,
+    Unable,
     UpstreamBroke,
+    UpstreamTimeout,
 )
 from passenger_trio.secret import Secret
 from passenger_trio.wire.github import TokenEnvelope
@@ -35,6 +37,12 @@ logger: Final = logging.getLogger("passenger_trio.copilot")
 
 TICK: Final = 30.0
 """Seconds between looks at the wall clock, which jumps when a machine wakes up."""
+
+FIRST_PATIENCE: Final = 10.0
+"""Seconds that the first attempt may take: the door is not kept shut by a network that swallows what it is sent."""
+
+BRIEF_PATIENCE: Final = 2.0
+"""The same where something can be told without a token: Ollama's clients look for models and give up after 3."""
 
 LONGEST_PAUSE: Final = 300.0
 """Seconds between attempts, at most, while renewal fails."""
@@ -127,12 +135,16 @@ class TokenKeeper:
         self._outcome = trio.Event()
         self._doubted: deque[tuple[float, Secret]] = deque(maxlen=DOUBTS)
 
-    async def keep_fresh(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Run for ever; ``started()`` once the first token is in hand.
+    async def keep_fresh(
+        self, patience: float = FIRST_PATIENCE, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Run for ever; ``started()`` once the first token is in hand, or it is known that there is none to be had
+        within ``patience`` seconds.
 
-        Before that any failure is raised, afterwards none is: it is logged, told to those who ask, and tried again.
+        What only a person can mend is raised before that: no login, one that GitHub refuses, token files that cannot be
+        used. Any other failure is logged, told to those who ask, and tried again; afterwards every one is.
         """
-        await self._renew()
+        await self._begin(patience)
         task_status.started()
         while True:
             await self._sleep_until_due()
@@ -144,6 +156,18 @@ class TokenKeeper:
             self._wanted = trio.Event()
             outcome, self._outcome = self._outcome, trio.Event()
             outcome.set()
+
+    async def _begin(self, patience: float) -> None:
+        """The first attempt."""
+        try:
+            with trio.move_on_after(patience):
+                await self._renew()
+                return
+            raise UpstreamTimeout(f"GitHub has not answered within {patience:.0f} seconds.")
+        except (NotLoggedIn, AccountRefused, Unable):
+            raise
+        except PassengerError as error:
+            self._note(error, "serving without a Copilot token for now")
 
     async def current(self) -> CopilotToken:
         """The token, alive; waits for a renewal under way or needed.
@@ -234,7 +258,7 @@ class TokenKeeper:
         self._failures = 0
         self._refused_login = None
 
-    def _note(self, error: PassengerError) -> None:
+    def _note(self, error: PassengerError, what: str = "the Copilot token could not be renewed") -> None:
         """Plan the next attempt: sooner at first, then ever later, as GitHub says when it says so."""
         self._failure = error
         pause = min(2.0**self._failures, LONGEST_PAUSE) * self._jitter()
@@ -244,7 +268,7 @@ class TokenKeeper:
         now = self._now()
         self._due = now + pause
         self._not_before = now + (pause if error.retry_after is not None else min(pause, 5.0))
-        logger.warning("the Copilot token could not be renewed, next try in %.0f s: %s", pause, error.message)
+        logger.warning("%s, next try in %.0f s: %s", what, pause, error.message)
 
     def _told(self) -> PassengerError:
         """The last failure, as a request is to hear it; a new object each time, since each is raised elsewhere."""

@@ -14,10 +14,23 @@ from quart_trio.asgi import TrioASGIHTTPConnection
 from passenger_trio.config import Server
 from passenger_trio.copilot.catalogue import Catalogue
 from passenger_trio.errors import NotFound, UpstreamRefused
-from passenger_trio.server import anthropic, completions, embeddings, faults, ollama, openai, ops, responses
+from passenger_trio.server import (
+    anthropic,
+    completions,
+    embeddings,
+    faults,
+    ollama,
+    ollama_admin,
+    ollama_embed,
+    ollama_models,
+    openai,
+    ops,
+    responses,
+)
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.guard import OPEN_PATHS, Guard
 from passenger_trio.server.requests import PassengerRequest, add_ids, current
+from passenger_trio.server.shelf import Shelf
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
@@ -107,6 +120,7 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
     app.config["RESPONSE_TIMEOUT"] = None  # upstream's silence is bounded by its read timeout instead
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
+    shelf = Shelf(catalogue)
     guard = Guard(config)
     app.before_request(guard.check)
     app.after_request(guard.allow_origin)
@@ -117,7 +131,10 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
         embeddings.routes(exchange),
         responses.routes(exchange),
         anthropic.routes(exchange),
-        ollama.routes(exchange, catalogue),
+        ollama.routes(exchange, shelf),
+        ollama_embed.routes(exchange, shelf),
+        ollama_models.routes(shelf),
+        ollama_admin.routes(shelf),
         ops.routes(),
     ):
         app.register_blueprint(pages)
@@ -129,6 +146,8 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
         here = current()
         ours = faults.as_ours(error, here.path, here.method)
         here.record.error = ours.message
+        if (pathless := faults.of_no_route(ours, here.path)) is not None:
+            return pathless
         if isinstance(ours, UpstreamRefused):
             here.record.error = ours.told
             here.record.upstream_id = ours.headers.get("x-github-request-id", "")

@@ -236,6 +236,7 @@ class Exchange:
                 if not model.is_enabled:
                     raise names.disabled(model) from error
             raise
+        record.sent = reply.sent
         record.upstream_id = reply.headers.get("x-github-request-id", "")
         return reply
 

@@ -21,6 +21,8 @@ from passenger_trio.translate.fronts import chat, completions, embeddings, messa
 logger: Final = logging.getLogger("passenger_trio.server")
 
 OLLAMA_PATHS: Final = ("/api", "/v1/api")
+OPENAI_PATHS: Final = ("/v1", "/chat/completions", "/completions", "/embeddings", "/responses", "/models")
+"""OpenAI's, of which only the first may have others below it that are not known."""
 ANTHROPIC_PATHS: Final = ("/v1/messages",)
 MODEL_PATHS: Final = ("/v1/models", "/models")
 """Paths that two dialects have; ``anthropic-version`` tells which one a caller speaks."""
@@ -35,6 +37,32 @@ def is_ollama(path: str) -> bool:
     return _is_under(path, OLLAMA_PATHS)
 
 
+class _NoRoute(NotFound):
+    """There is no such path."""
+
+
+def of_no_route(error: PassengerError, path: str) -> Response | None:
+    """The answer where there is no such path or method, in Ollama's words, which are its web framework's (gin): plain
+    text. ``None`` for another error, and below ``/v1`` and on OpenAI's other paths, whose clients read JSON.
+    """
+    own: tuple[str, ...]
+    if isinstance(error, _NoRoute):
+        told, own = "404 page not found", OPENAI_PATHS[:1]
+    elif isinstance(error, MethodNotAllowed):
+        told, own = "405 method not allowed", OPENAI_PATHS
+    else:
+        return None
+    if _is_under(path, own) and not is_ollama(path):
+        return None
+    return _with_methods(Response(told, error.status, content_type="text/plain"), error)
+
+
+def _with_methods(answer: Response, error: PassengerError) -> Response:
+    if isinstance(error, MethodNotAllowed) and error.allowed:
+        answer.headers["Allow"] = ", ".join(sorted(error.allowed))
+    return answer
+
+
 def response(error: PassengerError, path: str, request_id: str = "", *, anthropic: bool = False) -> Response:
     """The answer for ``error`` before the first byte. ``request_id`` is ours, which Anthropic's has in the body;
     ``anthropic`` is whether the caller speaks that dialect where the path does not tell.
@@ -42,9 +70,8 @@ def response(error: PassengerError, path: str, request_id: str = "", *, anthropi
     ``x-should-retry: false`` keeps OpenAI's and Anthropic's packages from asking again at once for what lasts.
     """
     status, body = _fault_of(path, request_id, anthropic=anthropic)(error)
-    answer = Response(body, status, content_type="application/json")
-    if isinstance(error, MethodNotAllowed) and error.allowed:
-        answer.headers["Allow"] = ", ".join(sorted(error.allowed))
+    content_type = ollama.JSON_TYPE if is_ollama(path) else "application/json"
+    answer = _with_methods(Response(body, status, content_type=content_type), error)
     if error.retry_after is not None:
         answer.headers["Retry-After"] = error.retry_after
     if isinstance(error, UpstreamRefused):
@@ -83,7 +110,7 @@ def as_ours(error: Exception, path: str, method: str) -> PassengerError:
 
 def _of_quart(error: HTTPException, path: str, method: str) -> PassengerError:
     if error.code == 404:
-        return NotFound(f"There is no {path} here; docs/endpoints.md lists what there is.", code="not_found")
+        return _NoRoute(f"There is no {path} here; docs/endpoints.md lists what there is.", code="not_found")
     if error.code == 405:
         refusal = MethodNotAllowed(f"{path} does not take {method}.", code="method_not_allowed")
         refusal.allowed = tuple(getattr(error, "valid_methods", None) or ())

@@ -1,75 +1,89 @@
-"""Ollama's routes, and the same under ``/v1`` for clients of passenger-rs."""
+"""Ollama's chat and generate, and the same under ``/v1`` for clients whose base ends in it, as passenger-rs's do."""
 
 import time
-from typing import Final
+from collections.abc import AsyncGenerator
 
 from quart import Blueprint, Response
 
-from passenger_trio.copilot.catalogue import Catalogue
-from passenger_trio.errors import BadRequest, NotFound, PassengerError
+from passenger_trio.errors import BadRequest
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.requests import current, json_response, read_body, stream_response
-from passenger_trio.translate import models
-from passenger_trio.translate.fronts import ollama
+from passenger_trio.server.shelf import Shelf
+from passenger_trio.translate.fronts import ollama, ollama_lines
+from passenger_trio.translate.fronts.ollama_context import Turn, pack
+from passenger_trio.translate.fronts.ollama_generate import read_generate
+from passenger_trio.translate.fronts.ollama_lines import ChatForm, Form, GenerateForm
+from passenger_trio.translate.fronts.ollama_request import Asked, read_chat, to_call
 from passenger_trio.wire import envelope
 
-VERSION: Final = "0.32.15"
-"""The Ollama release whose interface is offered. Clients demand a plain, recent number: VS Code 0.6.4, Codex 0.13.4."""
 
-JSON: Final = "application/json; charset=utf-8"
-
-
-def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
+def routes(exchange: Exchange, shelf: Shelf) -> Blueprint:
     """The routes."""
     pages = Blueprint("ollama", __name__)
 
-    async def check(name: str) -> None:
-        """Refuse, in Ollama's own words, a model that there is not or that does not chat."""
-        try:
-            model = await catalogue.find(name)
-        except PassengerError:
-            return  # no list to look in; Copilot will say what it thinks of the name
-        if model is None:
-            raise NotFound(f"model '{name}' not found", code="model_not_found", param="model")
-        if model.capabilities.type == "embeddings":
-            raise BadRequest(f'"{name}" does not support chat', code="unsupported_model", param="model")
-
-    async def answer(*, openai_shaped: bool) -> Response:
-        started = time.time_ns()
+    async def answer(asked: Asked, arrived: int) -> Response:
+        """Whole answers are put together here from a stream, so that they are timed as streamed ones are."""
         request = current()
-        asked, whole = ollama.read(await read_body(request))
-        await check(asked.model)
-        if (idle := ollama.idle_answer(asked, started)) is not None:
-            return json_response(idle, content_type=JSON)
-        call = ollama.to_call(asked, whole, openai_shaped=openai_shaped)
-        opened = await exchange.open(call, request.exit_stack, request.record, request.headers.get("X-Initiator"))
-        think = asked.think is not False
-        if call.stream:
-            front = ollama.Stream(call.model, clock=time.time_ns, started=started, think=think)
-            body = exchange.stream(opened, front, request.record)
-            return stream_response(body, front, dropped=opened.dropped)
-        first = time.time_ns()
-        hub = await exchange.whole(opened, request.record)
-        when = ollama.Moments(started, first, time.time_ns())
-        written = ollama.from_hub(hub, call.model, when, think=think)
-        return json_response(written, content_type=JSON, dropped=opened.dropped)
+        model = await shelf.find(asked.name, asks=not asked.idle)
+        if model.capabilities.type in {"embeddings", "completion"}:
+            said = f'"{asked.name}" does not support {asked.kind}'
+            raise BadRequest(said, code="unsupported_model", param="model")
+        if asked.idle:
+            shelf.use(asked.name, model, asked.keep_alive)
+            loaded = ollama_lines.idle(
+                asked.name, time.time_ns(), generate=asked.kind == "generate", unload=asked.unloads
+            )
+            return json_response(loaded, content_type=ollama.JSON_TYPE)
+        call = to_call(asked, model)
+        opened = await exchange.open(
+            call, request.exit_stack, request.record, request.headers.get("X-Initiator"), model
+        )
+        shelf.use(asked.name, model, asked.keep_alive)
+        times = ollama.Times(time.time_ns, time.perf_counter_ns, arrived, request.record.sent)
+        logprobs = not envelope.is_absent(call.envelope, "logprobs")
+        front = (ollama.Stream if asked.stream else ollama.Whole)(
+            _form(asked), times, think=asked.think, logprobs=logprobs
+        )
+        body = exchange.stream(opened, front, request.record)
+        request.exit_stack.push_async_callback(body.aclose)
+        first = await anext(body)
+        if front.error is not None:  # nothing of an answer has been told: an error can still have its status
+            raise front.error
+        if asked.stream:
+            return stream_response(_resumed(first, body), front, dropped=opened.dropped)
+        async for _ in body:
+            pass  # it frees its connection; all that it says is in the first write
+        return json_response(first, content_type=front.content_type, dropped=opened.dropped)
 
     @pages.post("/api/chat")
     async def chat() -> Response:
-        return await answer(openai_shaped=False)
+        arrived = time.perf_counter_ns()
+        return await answer(read_chat(await read_body(current())), arrived)
 
     @pages.post("/v1/api/chat")
     async def chat_openai_shaped() -> Response:
-        return await answer(openai_shaped=True)
+        arrived = time.perf_counter_ns()
+        return await answer(read_chat(await read_body(current()), openai_shaped=True), arrived)
 
-    @pages.get("/api/tags")
-    @pages.get("/v1/api/tags")
-    async def tags() -> Response:
-        return json_response(models.ollama_tags(await catalogue.models()), content_type=JSON)
-
-    @pages.get("/api/version")
-    @pages.get("/v1/api/version")
-    async def version() -> Response:
-        return json_response(envelope.encode({"version": VERSION}), content_type=JSON)
+    @pages.post("/api/generate")
+    @pages.post("/v1/api/generate")
+    async def generate() -> Response:
+        arrived = time.perf_counter_ns()
+        return await answer(read_generate(await read_body(current())), arrived)
 
     return pages
+
+
+def _form(asked: Asked) -> Form:
+    if asked.kind == "chat":
+        return ChatForm(asked.name)
+    if asked.raw:
+        return GenerateForm(asked.name, None)
+    return GenerateForm(asked.name, lambda text: pack([*asked.turns, Turn("assistant", text)]))
+
+
+async def _resumed(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """A stream whose first write has been waited for."""
+    yield first
+    async for piece in rest:
+        yield piece

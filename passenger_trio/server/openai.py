@@ -43,7 +43,7 @@ def routes(exchange: Exchange, catalogue: Catalogue) -> Blueprint:
                 limit=query.get("limit"),
             )
             return json_response(page)
-        return json_response(models.openai_list(shown))
+        return json_response(models.openai_list(shown, catalogue.copies.all()))
 
     @pages.get("/v1/models/<path:name>")
     @pages.get("/models/<path:name>")

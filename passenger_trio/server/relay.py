@@ -17,7 +17,10 @@ logger: Final = logging.getLogger("passenger_trio.server")
 
 @dataclass(slots=True)
 class Record:
-    """What the log's one line on a request tells; filled in on the way."""
+    """What the log's one line on a request tells; filled in on the way.
+
+    ``sent`` is when the call went to Copilot, in nanoseconds of :func:`time.perf_counter_ns`.
+    """
 
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     model: str = ""
@@ -25,6 +28,7 @@ class Record:
     usage: Usage | None = None
     dropped: str = ""
     error: str = ""
+    sent: int = 0
 
 
 class Front(Protocol):
@@ -69,7 +73,10 @@ class Answer(Protocol):
 
 
 class Translated:
-    """An answer by way of the hub: a back and a front, and who listens in between."""
+    """An answer by way of the hub: a back and a front, and who listens in between.
+
+    What has been made of an event whose next chunk is a fault is held, and told before the fault.
+    """
 
     def __init__(self, back: Back, front: Front, listener: Listener | None = None) -> None:
         self._back = back
@@ -77,7 +84,7 @@ class Translated:
         self._listener = listener
         self.content_type = front.content_type
         self.usage: Usage | None = None
-        self.fault = front.fault
+        self._held: list[bytes] = []
 
     @property
     def done(self) -> bool:
@@ -88,21 +95,27 @@ class Translated:
         return self._back.finished
 
     def event(self, event: sse.Event) -> bytes:
-        pieces: list[bytes] = []
         for chunk in self._back.event(event):
             if self._listener is not None:
                 self._listener.hear(chunk)
-            pieces.append(self._front.event(chunk))
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self._held.append(self._front.event(chunk))
+        return self._released()
 
     def end(self) -> bytes:
-        pieces: list[bytes] = []
         for chunk in self._back.end():
             self.usage = chunk.view.usage or self.usage
-            pieces.append(self._front.event(chunk))
+            self._held.append(self._front.event(chunk))
         if self._listener is not None:
             self._listener.end()
-        return b"".join([*pieces, self._front.end()])
+        self._held.append(self._front.end())
+        return self._released()
+
+    def fault(self, error: PassengerError) -> bytes:
+        return self._released() + self._front.fault(error)
+
+    def _released(self) -> bytes:
+        held, self._held = self._held, []
+        return held[0] if len(held) == 1 else b"".join(held)
 
 
 async def relay(reply: Reply, answer: Answer, record: Record) -> AsyncGenerator[bytes]:

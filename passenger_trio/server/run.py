@@ -5,8 +5,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +19,13 @@ from passenger_trio.config import Config
 from passenger_trio.copilot.account import Account
 from passenger_trio.copilot.catalogue import Catalogue
 from passenger_trio.copilot.client import CopilotClient, Transport, fetcher, open_http
+from passenger_trio.copilot.known import KnownList
 from passenger_trio.copilot.store import TokenStore
-from passenger_trio.copilot.tokens import TokenKeeper
+from passenger_trio.copilot.tokens import BRIEF_PATIENCE, FIRST_PATIENCE, TokenKeeper
 from passenger_trio.errors import PortUnavailable
 from passenger_trio.server.app import build_app
 from passenger_trio.server.exchange import Exchange
-from passenger_trio.server.guard import refuse_exposure
+from passenger_trio.server.guard import refuse_exposure, warn_of_origins
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
@@ -66,27 +67,33 @@ async def serve(
     config: Config,
     sock: socket.socket,
     *,
+    ollama: socket.socket | None = None,
     companions: Sequence[Companion] = (),
     transport: Transport | None = None,
     handle_signals: bool = True,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve on ``sock`` until SIGINT or SIGTERM, or until cancelled; the socket is closed in any case.
+    """Serve on ``sock`` until SIGINT or SIGTERM, or until cancelled; the sockets are closed in any case.
 
-    ``started()`` is called with the origin once the first Copilot token is in hand; no token, no door. A first signal
-    lets answers in flight finish for ``[server] graceful_timeout`` seconds, a second one does not. ``companions`` are
-    started first (the simulator, which the first token comes from). Raises what
-    :meth:`~passenger_trio.copilot.tokens.TokenKeeper.keep_fresh` raises, possibly in an exception group.
+    ``ollama`` is another socket to serve on. ``started()`` is called with the origin of ``sock`` once the first Copilot
+    token is in hand, or GitHub has failed to give one for now: without a login there is no door, without Copilot there
+    is one, and what can be answered from memory is. A first signal lets answers in flight finish for
+    ``[server] graceful_timeout`` seconds, a second one does not. ``companions`` are started first (the simulator, which
+    the first token comes from). Raises what :meth:`~passenger_trio.copilot.tokens.TokenKeeper.keep_fresh` raises,
+    possibly in an exception group.
     """
-    with sock:
+    with ExitStack() as doors:
+        socks = [doors.enter_context(door) for door in (sock, ollama) if door is not None]
         refuse_exposure(config.server)
-        origin = origin_of(sock)
+        warn_of_origins(config.server)
+        origins = [origin_of(door) for door in socks]
         async with open_http(config.copilot, transport=transport) as http, trio.open_nursery() as nursery:
             for companion in companions:
                 await nursery.start(companion)
             fetch = fetcher(http)
             account = Account(fetch, config)
-            tokens = TokenKeeper(TokenStore.of(config), account.exchange, api_base_url=config.copilot.api_base_url)
+            store = TokenStore.of(config)
+            tokens = TokenKeeper(store, account.exchange, api_base_url=config.copilot.api_base_url)
             client = CopilotClient(http, tokens, config.copilot)
             catalogue = Catalogue(
                 client,
@@ -94,30 +101,40 @@ async def serve(
                 fetch,
                 models_url=config.github.copilot_models_url,
                 aliases=config.models.aliases,
+                known=KnownList.of(config, store.read_access),
             )
-            await nursery.start(tokens.keep_fresh)
+            patience = BRIEF_PATIENCE if await catalogue.remember() else FIRST_PATIENCE
+            await nursery.start(tokens.keep_fresh, patience)
             await nursery.start(catalogue.keep_fresh)
             stop = trio.Event()
             if handle_signals:
                 await nursery.start(_watch_signals, stop, nursery.cancel_scope)
-            await nursery.start(_hang_up_in_the_end, sock.getsockname()[1], stop, config.server.graceful_timeout)
+            ports = {door.getsockname()[1] for door in socks}
+            await nursery.start(_hang_up_in_the_end, ports, stop, config.server.graceful_timeout)
             app = build_app(config.server, Exchange(client, catalogue), catalogue)
 
             async def stopped() -> None:
                 await stop.wait()
-                sock.close()  # Hypercorn closes its own copy alone; who comes now is to be refused, not kept waiting
+                doors.close()  # Hypercorn closes its own copies alone; who comes now is to be refused, not kept waiting
 
-            for what, url in (("OpenAI", f"{origin}/v1"), ("Ollama", origin), ("models", f"{origin}/v1/models")):
-                logger.info("%s: %s", what, url)
+            _tell(origins)
             _notify("READY=1")
-            task_status.started(origin)
-            await serve_hypercorn(app, _hypercorn(config, sock), shutdown_trigger=stopped)
+            task_status.started(origins[0])
+            await serve_hypercorn(app, _hypercorn(config, socks), shutdown_trigger=stopped)
             nursery.cancel_scope.cancel()
 
 
-def _hypercorn(config: Config, sock: socket.socket) -> HypercornConfig:
+def _tell(origins: Sequence[str]) -> None:
+    """Say where each kind of client finds the server, which is at the first of ``origins``."""
+    logger.info("OpenAI: %s/v1", origins[0])
+    for origin in origins[::-1]:  # Ollama's own port first, where it is served
+        logger.info("Ollama: %s", origin)
+    logger.info("models: %s/v1/models", origins[0])
+
+
+def _hypercorn(config: Config, socks: Sequence[socket.socket]) -> HypercornConfig:
     hypercorn = HypercornConfig()
-    hypercorn.bind = [f"fd://{os.dup(sock.fileno())}"]  # Hypercorn closes what it is given
+    hypercorn.bind = [f"fd://{os.dup(sock.fileno())}" for sock in socks]  # Hypercorn closes what it is given
     hypercorn.graceful_timeout = config.server.graceful_timeout
     hypercorn.keep_alive_timeout = 75.0
     hypercorn.keep_alive_max_requests = 1_000_000
@@ -160,7 +177,11 @@ async def _watch_signals(
 
 
 async def _hang_up_in_the_end(
-    port: int, stop: trio.Event, patience: float, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ports: Collection[int],
+    stop: trio.Event,
+    patience: float,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Close clients' connections that are still there ``patience`` seconds and a little after ``stop``, or on cancel.
 
@@ -171,18 +192,18 @@ async def _hang_up_in_the_end(
         await stop.wait()
         await trio.sleep(patience + 1.0)
     finally:
-        hang_up(port)
+        hang_up(ports)
 
 
-def hang_up(port: int) -> None:
-    """Shut down every connection that this process has accepted on ``port``; whoever writes to one is told."""
+def hang_up(ports: Collection[int]) -> None:
+    """Shut down every connection that this process has accepted on ``ports``; whoever writes to one is told."""
     for entry in list(Path("/dev/fd").iterdir()):
         with suppress(OSError):  # gone by now
             if not entry.is_socket():  # a socket made from anything else fails after its copy is made
                 continue
             with socket.fromfd(int(entry.name), socket.AF_INET, socket.SOCK_STREAM) as connection:
                 name = connection.getsockname()
-                if isinstance(name, tuple) and name[1] == port and connection.getpeername():  # not the listening one
+                if isinstance(name, tuple) and name[1] in ports and connection.getpeername():  # not the listening one
                     connection.shutdown(socket.SHUT_RDWR)
 
 
