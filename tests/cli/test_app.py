@@ -56,6 +56,12 @@ def test_every_option_of_passenger_rs_is_understood() -> None:
     )
 
 
+@pytest.mark.parametrize("line, wanted", [("--ollama", True), ("--no-ollama", False), ("", None)])
+def test_ollamas_port_is_served_left_alone_or_left_to_the_configuration(line: str, wanted: bool | None) -> None:
+    assert parsed(f"{line} serve") == parsed(f"serve {line}")
+    assert parsed(f"serve {line}")[1].get("ollama") is wanted
+
+
 def test_the_value_of_an_option_is_not_taken_for_a_verb() -> None:
     verb, arguments = parsed("--host login --port 1")
 

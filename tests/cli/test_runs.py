@@ -32,6 +32,10 @@ def saved(path: Path) -> dict[str, object]:
     return msgspec.json.decode(path.read_bytes(), type=dict[str, object])
 
 
+def files_in(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
 def refuse_account(world: World) -> None:
     body = (SAMPLES / "token_error_403_not_signed_up.json").read_bytes()
     fault = Fault(path="/copilot_internal/v2/token", status=403, body=body, content_type="application/json")
@@ -202,7 +206,7 @@ async def test_an_account_without_copilot_hears_githubs_reason(world: World, ver
     assert told(done.err).startswith("GitHub gives this account no Copilot token: ")
 
 
-@pytest.mark.parametrize("verb", ["refresh-token", "models", "serve"])
+@pytest.mark.parametrize("verb", ["refresh-token", "models"])
 async def test_github_out_of_reach_is_told_apart_from_a_refusal(world: World, verb: str, closed_origin: str) -> None:
     world.log_in()
     world.configure(closed_origin)
@@ -379,9 +383,33 @@ async def test_a_running_server_is_seen_by_status_and_ends_well(world: World, nu
     assert "Traceback" not in done.err
 
 
+async def test_github_out_of_reach_keeps_nobody_from_serving(
+    world: World, nursery: trio.Nursery, closed_origin: str
+) -> None:
+    world.log_in()
+    world.configure(closed_origin)
+    server = await world.start(nursery, "serve", "--port", "0")
+    log = await server.hear("/v1/models", err=True)
+    found = re.search(r"Ollama: (http://127\.0\.0\.1:\d+)$", log, re.MULTILINE)
+    assert found is not None
+
+    async with httpx.AsyncClient(base_url=found[1]) as http:
+        statuses = [(await http.get(path)).status_code for path in ("/", "/health", "/api/version")]
+        body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+        answer = await http.post("/v1/chat/completions", json=body, timeout=15)
+    done = await server.end(signal.SIGTERM)
+
+    assert log.count("serving without a Copilot token for now, next try in ") == 1
+    assert statuses == [200, 200, 200]
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert done.code == 0
+    assert "Traceback" not in log + done.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_simulated_server_answers_says_that_it_is_one_and_ends_well(
-    world: World, nursery: trio.Nursery, number: signal.Signals
+    world: World, nursery: trio.Nursery, number: signal.Signals, home: Path
 ) -> None:
     world.configure("https://github.invalid")
     server = await world.start(nursery, "serve", "--simulator", "--port", "0")
@@ -400,6 +428,7 @@ async def test_a_simulated_server_answers_says_that_it_is_one_and_ends_well(
     assert (done.code, done.out) == (0, "")
     assert re.search(r"tid=|gh[a-z]_", banner + done.err) is None
     assert not world.access_path.parent.exists()
+    assert not any(files_in(home))  # nor is the made-up list kept for the real one
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -201,7 +201,7 @@ async def test_a_host_that_ends_in_v1(house: House) -> None:
 @pytest.mark.parametrize("think, shown", [(True, True), ("low", True), (None, True), (False, False)])
 async def test_thinking(house: House, stream: bool, think: Any, shown: bool) -> None:
     async with client_of(house) as client:
-        answer = await client.chat(MODEL, user("[[think]][[reply:Done]]"), think=think, stream=stream)
+        answer = await client.chat("claude-sonnet-4.5", user("[[think]][[reply:Done]]"), think=think, stream=stream)
         parts = [part async for part in answer] if stream else [answer]
 
     thinking = "".join(part.message.thinking or "" for part in parts)
@@ -275,10 +275,12 @@ async def test_refusals_of_our_own(house: House) -> None:
     async with client_of(house) as client:
         with pytest.raises(ollama.ResponseError, match="tool result") as lost:
             await client.chat(MODEL, [{"role": "tool", "content": "18C"}])
-        with pytest.raises(ollama.ResponseError, match="/api/create") as missing:
-            await client.create("mine", from_=MODEL)
+        with pytest.raises(ollama.ResponseError, match=r"^model 'nobody' not found") as missing:
+            await client.chat("nobody", user("Hi"))
+        with pytest.raises(ollama.ResponseError, match=r'^"gpt-4.1" does not support thinking') as silent:
+            await client.generate(MODEL, "Hi", think=True)
 
-    assert (lost.value.status_code, missing.value.status_code) == (400, 404)
+    assert (lost.value.status_code, missing.value.status_code, silent.value.status_code) == (400, 404, 400)
 
 
 async def test_a_key_in_the_clients_headers(tmp_path: Path) -> None:
@@ -342,3 +344,53 @@ async def test_leaving_a_stream_synchronously_frees_copilot(house: House) -> Non
     await freed(house)
 
     assert house.simulator.cancelled_streams == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_generation_and_the_one_after_it(house: House, stream: bool) -> None:
+    async with client_of(house) as client:
+
+        async def say(prompt: str, **more: Any) -> list[Any]:
+            answer = await client.generate(MODEL, prompt, stream=stream, **more)
+            return [part async for part in answer] if stream else [answer]
+
+        first = await say("[[reply:Hello Ann]]", system="Be brief.")
+        second = await say("[[reply:Ann it is]]", context=first[-1].context)
+
+    for parts, text in ((first, "Hello Ann"), (second, "Ann it is")):
+        assert "".join(part.response for part in parts) == text
+        assert not any(part.done for part in parts[:-1])
+        check_end(parts[-1])
+    said = [message["content"] for message in sent(house)["messages"]]
+    assert said == ["Be brief.", "[[reply:Hello Ann]]", "Hello Ann", "[[reply:Ann it is]]"]
+
+
+async def test_a_generation_synchronously(house: House) -> None:
+    with sync_client(house) as client:
+        parts = await in_thread(lambda: list(client.generate(MODEL, "[[reply:One two]]", stream=True)))
+
+    assert "".join(part.response for part in parts) == "One two"
+    check_end(parts[-1])
+
+
+async def test_loading_and_unloading_without_a_prompt(house: House) -> None:
+    async with client_of(house) as client:
+        loaded = await client.generate(MODEL, "")
+        running = [model.model for model in (await client.ps()).models]
+        unloaded = await client.generate(MODEL, "", keep_alive=0)
+        left = (await client.ps()).models
+
+    assert (loaded.done, loaded.done_reason, loaded.response) == (True, "load", "")
+    assert (unloaded.done, unloaded.done_reason, unloaded.response) == (True, "unload", "")
+    assert (running, list(left)) == (["gpt-4.1:latest"], [])
+    assert house.simulator.counts["chat"] == 0
+
+
+@pytest.mark.parametrize("kind", ["chat", "generate"])
+async def test_a_whole_answer_that_breaks_is_an_error_with_a_status(house: House, kind: str) -> None:
+    text = "[[midfail]] one two three four five"
+    async with client_of(house) as client:
+        with pytest.raises(ollama.ResponseError, match="broke") as caught:
+            await (client.chat(MODEL, user(text)) if kind == "chat" else client.generate(MODEL, text))
+
+    assert caught.value.status_code == 502

@@ -11,7 +11,9 @@ from fakes import FakeCopilot, FakeFetch, FakeTokens, Script, answer
 
 from passenger_trio.config import Copilot
 from passenger_trio.copilot.catalogue import (
+    ASK_AGAIN_AFTER,
     FRESH_FOR,
+    IMPATIENCE,
     LOAD_LIMIT,
     LOOK_AGAIN_AFTER,
     PATIENCE,
@@ -20,7 +22,10 @@ from passenger_trio.copilot.catalogue import (
     parse,
 )
 from passenger_trio.copilot.client import Answer, CopilotClient
+from passenger_trio.copilot.known import KnownList
+from passenger_trio.copilot.names import is_internal
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamRefused, UpstreamTimeout
+from passenger_trio.secret import Secret
 from passenger_trio.wire.models import Model
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "copilot"
@@ -34,12 +39,13 @@ def catalogue_of(
     *,
     models_url: str = "",
     aliases: dict[str, str] | None = None,
+    known: KnownList | None = None,
 ) -> tuple[Catalogue, httpx.AsyncClient]:
     http = httpx.AsyncClient(transport=copilot)
     tokens = FakeTokens()
     client = CopilotClient(http, tokens, Copilot())
-    made = Catalogue(client, tokens, fetch or FakeFetch(answer(500)), models_url=models_url, aliases=aliases)
-    return made, http
+    fetch = fetch or FakeFetch(answer(500))
+    return Catalogue(client, tokens, fetch, models_url=models_url, aliases=aliases, known=known), http
 
 
 def listing(*ids: str) -> bytes:
@@ -186,7 +192,7 @@ async def test_unknown_names_cause_no_more_than_a_fetch_a_minute(
 async def test_those_who_ask_at_once_share_one_fetch_and_all_hear_of_it(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
-    copilot = FakeCopilot(Script(200, [listing("a")]), Script(200, [2.0, listing("a", "b")]))
+    copilot = FakeCopilot(Script(200, [listing("a")]), Script(200, [1.75, listing("a", "b")]))
     catalogue, http = catalogue_of(copilot)
     heard: list[bool] = []
 
@@ -240,7 +246,7 @@ async def test_nobody_waits_long_for_a_new_list(nursery: trio.Nursery, autojump_
     async with http:
         await nursery.start(catalogue.keep_fresh)
         assert await catalogue.find("b") is None
-        assert trio.current_time() == PATIENCE
+        assert trio.current_time() == IMPATIENCE
         nursery.cancel_scope.cancel()
 
 
@@ -298,6 +304,24 @@ async def test_terms_that_the_account_may_not_accept_are_refused_in_copilots_wor
     async with http:
         with pytest.raises(UpstreamRefused, match="requires an organization policy"):
             await catalogue.accept(Model("m"))
+
+
+# Copies
+
+
+async def test_copies_outlive_the_list_they_were_made_from(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    copilot = FakeCopilot(Script(200, [listing("a")]), Script(200, [listing("a", "b")]))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        await catalogue.models()
+        catalogue.copies.make("mine", "a")
+        await trio.sleep(FRESH_FOR + 1)
+        assert await catalogue.find("b") is not None
+        assert await catalogue.find("mine:latest") is await catalogue.find("a")
+        nursery.cancel_scope.cancel()
 
 
 # Freshness
@@ -383,3 +407,76 @@ async def test_a_host_that_only_begins_like_copilots_does_not_get_the_token() ->
 
     assert copilot.requests == []
     assert len(fetch.asked) == 1
+
+
+# The list of an earlier run
+
+
+async def login() -> Secret:
+    return Secret("ghu_of_nobody")
+
+
+async def test_the_list_of_an_earlier_run_serves_while_copilot_is_away_and_nobody_waits(
+    nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    await KnownList(tmp_path / "list", (), login).keep(parse(LIST))
+    catalogue, http = catalogue_of(FakeCopilot(Script(503, [b"no"])), known=KnownList(tmp_path / "list", (), login))
+    async with http:
+        assert await catalogue.remember()
+        await nursery.start(catalogue.keep_fresh)
+
+        assert await catalogue.models() == [model for model in parse(LIST) if not is_internal(model.id)]
+        assert await catalogue.find("gpt-4.1:latest") is not None
+        nursery.cancel_scope.cancel()
+
+
+async def test_where_there_is_no_list_of_an_earlier_run_none_is_remembered(tmp_path: Path) -> None:
+    for known in (None, KnownList(tmp_path / "list", (), login)):
+        catalogue, http = catalogue_of(FakeCopilot(Script()), known=known)
+        async with http:
+            assert not await catalogue.remember()
+
+
+async def test_a_list_that_is_fetched_takes_the_place_of_the_known_one_and_is_kept(
+    nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    known = KnownList(tmp_path / "list", (), login)
+    await known.keep(parse(listing("old")))
+    catalogue, http = catalogue_of(FakeCopilot(Script(200, [listing("new")])), known=known)
+    async with http:
+        assert await catalogue.remember()
+        await nursery.start(catalogue.keep_fresh)
+        assert await catalogue.find("new") is not None, "it is looked for, since the old list lacks it"
+        assert await catalogue.find("old") is None
+        nursery.cancel_scope.cancel()
+
+    assert [model.id for model in await known.read()] == ["new"]
+
+
+async def test_a_list_that_cannot_be_had_leaves_the_known_one_as_it_is(nursery: trio.Nursery, tmp_path: Path) -> None:
+    known = KnownList(tmp_path / "list", (), login)
+    await known.keep(parse(listing("old")))
+    catalogue, http = catalogue_of(FakeCopilot(Script(200, [b"<html>"])), known=known)
+    async with http:
+        assert await catalogue.remember()
+        await nursery.start(catalogue.keep_fresh)
+        assert await catalogue.find("new") is None
+        assert await catalogue.find("old") is not None
+        nursery.cancel_scope.cancel()
+
+    assert [model.id for model in await known.read()] == ["old"]
+
+
+async def test_while_copilot_does_not_answer_an_unknown_name_is_not_waited_for_long(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    copilot = FakeCopilot(Script(200, [listing("a")]), Script(500, [b"oops"]), Script(200, [500.0, listing("a", "b")]))
+    catalogue, http = catalogue_of(copilot)
+    async with http:
+        await nursery.start(catalogue.keep_fresh)
+        assert await catalogue.find("b") is None
+        await trio.sleep(ASK_AGAIN_AFTER + RETRY_AFTER / 2)  # between two fetches that fail
+        before = trio.current_time()
+        assert await catalogue.find("b") is None
+        assert trio.current_time() - before == IMPATIENCE
+        nursery.cancel_scope.cancel()

@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given, strategies as st
 
 from passenger_trio.copilot.catalogue import parse
-from passenger_trio.copilot.names import FEATURES_URL, Names, disabled, is_internal, plain, refuses_model, shown
-from passenger_trio.errors import UpstreamRefused
+from passenger_trio.copilot.names import (
+    FEATURES_URL,
+    MOST_COPIES,
+    Copies,
+    Names,
+    disabled,
+    is_internal,
+    plain,
+    refuses_model,
+    shown,
+)
+from passenger_trio.errors import BadRequest, UpstreamRefused
 from passenger_trio.wire.models import Model, Policy
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "copilot"
@@ -217,6 +227,95 @@ def test_an_alias_for_what_is_not_listed_is_what_copilot_is_asked_for() -> None:
 def test_copilot_is_asked_for_an_unknown_name_without_its_trimmings(name: str, expected: str) -> None:
     assert Names(RECORDED).meant(name) == expected
     assert Names().meant(name) == expected
+
+
+# Copies
+
+
+@pytest.mark.parametrize("name", ["mine", "MINE", "Mine:latest", "library/mine", "registry.ollama.ai/library/mine"])
+def test_a_copy_is_found_as_clients_write_it(name: str) -> None:
+    copies = Copies()
+    copies.make("library/Mine", "gpt-4.1")
+    names = Names(RECORDED, copies=copies)
+
+    assert found(names, name) == "gpt-4.1"
+    assert names.uncopied(name) is None
+    assert copies.listed_as(name) == "Mine:latest"
+    assert copies.forget(name)
+    assert found(names, name) is None
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [("fast", "gpt-4o"), ("FAST:latest", "gpt-4o"), ("xai/new", "gpt-4o"), ("gpt-4.1-2025-04-14", "gpt-4.1")],
+)
+def test_what_means_a_model_already_is_no_copys(name: str, meant: str) -> None:
+    copies = Copies()
+    copies.make(name, "claude-sonnet-4.5")
+    names = Names(RECORDED, {"fast": "gpt-4o", "new*": "gpt-4o"}, copies)
+
+    assert found(names, name) == meant
+    assert names.uncopied(name) == names.find(name)
+
+
+def test_while_there_is_no_list_an_alias_comes_before_a_copy_as_well() -> None:
+    copies = Copies()
+    copies.make("fast", "gpt-4o")
+    copies.make("mine", "gpt-4o")
+    names = Names((), {"fast": "gpt-4.1"}, copies)
+
+    assert [names.meant(name) for name in ("fast", "mine")] == ["gpt-4.1", "gpt-4o"]
+
+
+def test_a_copy_may_have_a_tag_and_takes_no_models_own_id_away() -> None:
+    copies = Copies()
+    copies.make("gpt-4.1:7b", "gpt-4o")
+    copies.make("gpt-4.1", "gpt-4o")
+    names = Names(RECORDED, copies=copies)
+
+    assert [found(names, name) for name in ("gpt-4.1:7b", "gpt-4.1", "gpt-4.1:8b")] == ["gpt-4o", "gpt-4.1", None]
+
+
+def test_a_copy_of_what_is_no_longer_listed_means_what_it_would_mean_without() -> None:
+    copies = Copies()
+    copies.make("fast", "gone")
+
+    assert Names(RECORDED, copies=copies).find("fast") is None
+    assert found(Names(RECORDED, {"fast": "gpt-4o"}, copies), "fast") == "gpt-4o"
+    assert Names(RECORDED, copies=copies).meant("fast") == "gone"
+
+
+def test_a_copy_that_was_never_made_is_not_forgotten() -> None:
+    copies = Copies()
+
+    assert not copies.forget("mine")
+    assert copies.model_id("mine") is None
+    assert copies.listed_as("mine") is None
+    assert copies.all() == []
+
+
+def test_there_is_an_end_to_copies_but_not_to_giving_one_another_model() -> None:
+    copies = Copies()
+    for number in range(MOST_COPIES):
+        copies.make(f"n{number}", "a")
+
+    with pytest.raises(BadRequest, match="1000 copies"):
+        copies.make("one-more", "a")
+    copies.make("N0", "b")
+
+    assert copies.model_id("n0") == "b"
+    assert len(copies.all()) == MOST_COPIES
+    assert copies.all()[0] == ("N0:latest", "b")
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [("gpt-4.1", "gpt-4.1"), ("GPT-4.1:latest", "gpt-4.1"), ("fast", None), ("gpt-4.1-2025-04-14", None)],
+)
+def test_an_id_is_told_from_a_models_other_names(name: str, expected: str | None) -> None:
+    model = Names(RECORDED, {"fast": "gpt-4o"}).with_id(name)
+
+    assert (model.id if model else None) == expected
 
 
 # What is said

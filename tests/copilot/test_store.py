@@ -12,7 +12,7 @@ import trio
 from passenger_trio.config import load
 from passenger_trio.copilot import store as store_module
 from passenger_trio.copilot.store import SavedToken, TokenStore
-from passenger_trio.errors import StoreError
+from passenger_trio.errors import ConfigError, StoreError
 from passenger_trio.secret import Secret
 from passenger_trio.wire.github import Endpoints
 
@@ -202,3 +202,11 @@ def test_paths_of_the_configuration_are_used() -> None:
 
     assert store.access_path == Path.home() / "a.json"
     assert store.copilot_path == Path("/b.json")
+
+
+@pytest.mark.parametrize("key", ["access_token_path", "copilot_token_path"])
+def test_a_path_in_the_home_of_nobody_is_a_mistake_in_the_configuration(key: str) -> None:
+    config = load(environ={}, flags={f"tokens.{key}": "~nobody-at-all/token.json"}).config
+
+    with pytest.raises(ConfigError, match=f"`tokens.{key}` is wrong: ~nobody-at-all/token.json"):
+        TokenStore.of(config)

@@ -8,23 +8,77 @@ import trio.testing
 from token_keeper import EPOCH, FakeGitHub, FakeStore, keeper_of, wall
 
 from passenger_trio.copilot.store import SavedToken
-from passenger_trio.copilot.tokens import DOUBTS
+from passenger_trio.copilot.tokens import BRIEF_PATIENCE, DOUBTS, FIRST_PATIENCE
 from passenger_trio.errors import (
     AccountRefused,
     NotLoggedIn,
+    PassengerError,
+    StoreError,
+    TokenUnavailable,
     UpstreamBroke,
+    UpstreamRefused,
+    UpstreamTimeout,
     UpstreamUnreachable,
 )
 from passenger_trio.secret import Secret
 
 
-async def test_started_is_said_only_once_a_token_is_in_hand(autojump_clock: trio.testing.MockClock) -> None:
-    for failure in (NotLoggedIn("void"), UpstreamUnreachable("down"), AccountRefused("no")):
-        github = FakeGitHub()
-        github.failing = failure
-        with pytest.RaisesGroup(type(failure)):
-            async with trio.open_nursery() as nursery:
-                await nursery.start(keeper_of(FakeStore(), github).keep_fresh)
+@pytest.mark.parametrize("failure", [NotLoggedIn("void"), AccountRefused("no"), StoreError("full")], ids=repr)
+async def test_what_only_a_person_can_mend_is_raised_before_it_has_started(
+    autojump_clock: trio.testing.MockClock, failure: PassengerError
+) -> None:
+    github = FakeGitHub()
+    github.failing = failure
+    with trio.fail_after(60), pytest.RaisesGroup(type(failure)):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(keeper_of(FakeStore(), github).keep_fresh)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        UpstreamUnreachable("down"),
+        UpstreamTimeout("slow"),
+        UpstreamRefused(503, "unicorn"),
+        UpstreamRefused(429, "slower", retry_after="40"),
+        UpstreamBroke("nonsense"),
+    ],
+    ids=repr,
+)
+async def test_a_github_that_has_no_token_just_now_is_no_reason_not_to_start(
+    nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,
+    caplog: pytest.LogCaptureFixture,
+    failure: PassengerError,
+) -> None:
+    github = FakeGitHub(takes=0)
+    github.failing = failure
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line == f"serving without a Copilot token for now, next try in {failure.retry_after or 1} s: {failure}"
+    with pytest.raises(TokenUnavailable, match=str(failure)) as told:
+        await keeper.current()
+    assert told.value.retry_after == (failure.retry_after or "1")
+
+    github.failing = None
+    await trio.sleep(41)
+    assert await keeper.current()
+    assert len(github.calls) == 2
+
+
+@pytest.mark.parametrize("patience", [FIRST_PATIENCE, BRIEF_PATIENCE])
+async def test_a_github_that_does_not_answer_keeps_the_start_waiting_no_longer_than_there_is_patience(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, patience: float
+) -> None:
+    github = FakeGitHub(takes=400.0)
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh, patience)
+
+    assert trio.current_time() == patience
+    with pytest.raises(TokenUnavailable, match=f"not answered within {patience:.0f} seconds"):
+        await keeper.current()
 
 
 async def test_without_a_login_nobody_is_asked(autojump_clock: trio.testing.MockClock) -> None:
@@ -126,9 +180,14 @@ async def test_a_token_that_cannot_be_saved_serves_from_memory(
     assert "could not be saved" in caplog.text
 
 
-async def test_a_token_that_is_over_on_arrival_is_an_error(autojump_clock: trio.testing.MockClock) -> None:
-    with pytest.raises(UpstreamBroke, match="over already"):
-        await keeper_of(FakeStore(), FakeGitHub(life=-5)).keep_fresh()
+async def test_a_token_that_is_over_on_arrival_is_an_error(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    keeper = keeper_of(FakeStore(), FakeGitHub(life=-5))
+    await nursery.start(keeper.keep_fresh)
+
+    with pytest.raises(TokenUnavailable, match="over already"):
+        await keeper.current()
 
 
 async def test_the_api_of_the_token_is_the_one_to_talk_to(

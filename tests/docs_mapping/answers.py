@@ -14,6 +14,7 @@ from passenger_trio.translate.backs import (
     embeddings as embeddings_back,
     messages as messages_back,
     responses as responses_back,
+    whole as whole_back,
 )
 from passenger_trio.translate.diagonals import messages_answer, responses_answer
 from passenger_trio.translate.fronts import (
@@ -24,6 +25,7 @@ from passenger_trio.translate.fronts import (
     ollama as ollama_front,
     responses as responses_front,
 )
+from passenger_trio.translate.fronts.ollama_lines import ChatForm
 from passenger_trio.translate.fronts.tool_names import ToolNames
 from passenger_trio.wire import sse
 from passenger_trio.wire.chat import Call, HubReply
@@ -108,14 +110,21 @@ def whole(dialect: str, endpoint: str, upstream: Body, *, think: bool = True) ->
         case "messages":
             made = messages_front.from_hub(hub, messages_front.read(_told()), ToolNames(), model=_MODEL, new_id=_new_id)
         case "ollama":
-            when = ollama_front.Moments(MADE_AT, MADE_AT + 1, MADE_AT + 2)
-            made = ollama_front.from_hub(hub, "asked:latest", when, think=think)
+            front = ollama_front.Whole(ChatForm("asked:latest"), _times(), think=think, logprobs=True)
+            for chunk in whole_back.chunks(hub):
+                front.event(chunk)
+            made = front.end()
         case _:
             prompt = completions_front.read(_PROMPT)
             answer = completions_front.Answer(prompt, completions_front.to_calls(prompt, None))
             answer.add(hub)
             made = answer.end()
     return _parsed(made)
+
+
+def _times() -> ollama_front.Times:
+    ticks = itertools.count(MADE_AT + 1)
+    return ollama_front.Times(lambda: MADE_AT, lambda: next(ticks), MADE_AT - 1, MADE_AT)
 
 
 def _without_custom(dialect: str, value: Any) -> Any:
@@ -155,8 +164,7 @@ def _front(dialect: str) -> _Front:
         case "messages":
             return messages_front.Stream(messages_front.read(_told()), ToolNames(), model=_MODEL, new_id=_new_id)
         case "ollama":
-            ticks = itertools.count(MADE_AT)
-            return ollama_front.Stream("asked:latest", clock=lambda: next(ticks), started=MADE_AT)
+            return ollama_front.Stream(ChatForm("asked:latest"), _times(), logprobs=True)
         case _:
             prompt = completions_front.read(_PROMPT)
             return completions_front.Stream(prompt, completions_front.to_calls(prompt, None))

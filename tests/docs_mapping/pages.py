@@ -22,6 +22,7 @@ REQUESTS: Final = {
     "messages": ("messages", "Request"),
     "ollama": ("ollama", "Request"),
     "ollama openai": ("ollama", "OpenAI's names"),
+    "ollama generate": ("ollama", "Generate"),
     "completions": ("completions", "Request"),
     "embeddings": ("embeddings", "Request"),
 }

@@ -20,7 +20,8 @@ from passenger_trio.translate.fronts import (
     embeddings as embeddings_front,
     messages as messages_front,
     messages_fields,
-    ollama as ollama_front,
+    ollama_generate,
+    ollama_request as ollama_front,
     responses as responses_front,
 )
 from passenger_trio.wire.chat import Call
@@ -92,10 +93,16 @@ def _chat(endpoint: str) -> Road:
 
 def _ollama(endpoint: str, *, openai_shaped: bool = False) -> Road:
     def send(body: bytes, model: Model) -> Sent:
-        request, whole = ollama_front.read(body)
-        return _by_hub(ollama_front.to_call(request, whole, openai_shaped=openai_shaped), endpoint, model)
+        asked = ollama_front.read_chat(body, openai_shaped=openai_shaped)
+        return _by_hub(ollama_front.to_call(asked, model), endpoint, model)
 
     return send
+
+
+def _ollama_generate(endpoint: str) -> Road:
+    return lambda body, model: _by_hub(
+        ollama_front.to_call(ollama_generate.read_generate(body), model), endpoint, model
+    )
 
 
 def _responses(endpoint: str) -> Road:
@@ -142,6 +149,7 @@ ROADS: Final[dict[str, dict[str, Road]]] = {
     "messages": {endpoint: _messages(endpoint) for endpoint in ENDPOINTS},
     "ollama": {endpoint: _ollama(endpoint) for endpoint in ENDPOINTS},
     "ollama openai": {endpoint: _ollama(endpoint, openai_shaped=True) for endpoint in ENDPOINTS},
+    "ollama generate": {endpoint: _ollama_generate(endpoint) for endpoint in ENDPOINTS},
     "completions": {endpoint: _completions(endpoint) for endpoint in ENDPOINTS},
     "embeddings": {EMBEDDINGS: _embeddings},
 }

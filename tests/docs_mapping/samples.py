@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from docs_mapping.requests import NOTHING, Pair, Samples, pair
 from docs_mapping.roads import MESSAGES, RESPONSES
 from docs_mapping.samples_messages import MESSAGES as MESSAGES_SAMPLES
-from docs_mapping.samples_ollama import OLLAMA
+from docs_mapping.samples_ollama import GENERATE, OLLAMA
 from docs_mapping.samples_openai import CHAT, COMPLETIONS, EMBEDDINGS
 from docs_mapping.samples_responses import RESPONSES as RESPONSES_SAMPLES
 
@@ -38,6 +38,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     _BUDGET: Condition(model=_BUDGET),
     _UNTHINKING: Condition(model=_UNTHINKING),
     _ONE_SIZE: Condition(model=_ONE_SIZE),
+    "beside `logprobs`": Condition(beside={"logprobs": True}),
     _NO_SCHEMA: Condition(model=_NO_SCHEMA),
     "beside `reasoning_effort`": Condition(beside={"reasoning_effort": "low"}),
     "beside `temperature`": Condition(beside={"temperature": 0.5}),
@@ -56,6 +57,7 @@ _DIALECTS: Final[dict[str, Samples]] = {
     "messages": MESSAGES_SAMPLES,
     "ollama": OLLAMA,
     "ollama openai": OLLAMA._replace(values={**CHAT.values, **OLLAMA.values}, beside=CHAT.beside),
+    "ollama generate": GENERATE,
     "completions": COMPLETIONS,
     "embeddings": EMBEDDINGS,
 }

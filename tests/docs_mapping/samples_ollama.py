@@ -4,6 +4,9 @@ from typing import Any, Final
 
 from docs_mapping.requests import Samples
 
+from passenger_trio.translate.fronts.ollama_context import Turn, pack
+from passenger_trio.translate.fronts.ollama_fields import TYPES
+
 USER: Final = {"role": "user", "content": "hello"}
 SCHEMA: Final = {"type": "object", "properties": {"a": {"type": "string"}}}
 TOOLS: Final[list[Any]] = [{"type": "function", "function": {"name": "look", "parameters": SCHEMA}}]
@@ -39,6 +42,7 @@ OLLAMA: Final = Samples(
         "logprobs": True,
         "top_logprobs": 3,
         "options": {"num_predict": 4321},
+        **{f"options.{name}": kind == "boolean" or 7 for name, kind in TYPES.items()},
         "options.stop": ["END"],
         "options.seed": 17,
         "options.num_predict": 4321,
@@ -56,4 +60,19 @@ OLLAMA: Final = Samples(
     },
     beside={"messages[tool]": {"messages": [USER, CALLED]}, "tools.": {"tools": TOOLS}},
     around={"messages.tool_calls": {"messages": {"role": "assistant", "content": "said"}}},
+)
+
+GENERATE: Final = Samples(
+    base={"model": "asked:latest", "prompt": "hello"},
+    lists=frozenset(),
+    objects={},
+    values={
+        "prompt": "other words",
+        "context": pack([Turn("user", "said before"), Turn("assistant", "answered")]),
+        "raw": True,
+        "images": ["iVBORw0KGgo="],
+        "width": 1024,
+        "height": 1024,
+        "steps": 20,
+    },
 )

@@ -13,7 +13,9 @@ from passenger_trio.translate.fronts import (
     messages,
     messages_fields,
     messages_input,
-    ollama,
+    ollama_fields,
+    ollama_generate,
+    ollama_request,
     responses,
     responses_input,
     responses_tools,
@@ -69,9 +71,7 @@ _BLOCKS: Final = _dropped(messages_input.DROPPED_BLOCKS, "messages.content[{}]")
 )
 _BLOCKS["messages.content[tool_result].content[browser_state]"] = _BLOCKS.pop("messages.content[browser_state]")
 _MESSAGES: Final = _dropped(messages_fields.DROPPED_FIELDS) | _refused(messages_fields.REFUSED_FIELDS) | _BLOCKS
-_OLLAMA: Final = (
-    _dropped(ollama.DROPPED_FIELDS) | _refused(ollama.REFUSED_FIELDS) | _dropped(ollama.DROPPED_OPTIONS, "options.{}")
-)
+_OLLAMA: Final = _dropped(ollama_request.DROPPED_FIELDS) | _dropped(ollama_fields.DROPPED_OPTIONS, "options.{}")
 
 FRONTS: Final[dict[str, dict[str, Table]]] = {
     "chat": dict.fromkeys(ENDPOINTS, Table()),
@@ -89,6 +89,7 @@ FRONTS: Final[dict[str, dict[str, Table]]] = {
     },
     "ollama": dict.fromkeys(ENDPOINTS, _OLLAMA),
     "ollama openai": dict.fromkeys(ENDPOINTS, Table()),
+    "ollama generate": dict.fromkeys(ENDPOINTS, _dropped(ollama_generate.DROPPED_FIELDS)),
     "completions": dict.fromkeys(ENDPOINTS, _dropped(completions.DROPPED)),
     "embeddings": {EMBEDDINGS: _dropped(embeddings.DROPPED)},
 }
@@ -98,8 +99,9 @@ HUB: Final[dict[str, dict[str, str]]] = {
     "chat": {},
     "responses": {name: name for name in responses.PASSED} | {own: hub for hub, own in responses.NAMES.items()},
     "messages": {own: hub for hub, own in messages.NAMES.items()},
-    "ollama": {own: hub for hub, own in ollama.NAMES.items()},
-    "ollama openai": {name: name for name in ollama.OPENAI_FIELDS},
+    "ollama": {"logprobs": "logprobs"} | {own: hub for hub, own in ollama_request.NAMES.items()},
+    "ollama openai": {name: name for name in ollama_request.OPENAI_FIELDS},
+    "ollama generate": {},
     "completions": {name: name for table in BACKS.values() for name in table},
     "embeddings": {},
 }

@@ -12,6 +12,7 @@ from passenger_trio.translate.fronts import (
     chat as chat_front,
     completions as completions_front,
     embeddings as embeddings_front,
+    ollama_request,
 )
 from passenger_trio.wire.chat import Call, HubChunk, decode_chunk
 
@@ -92,6 +93,19 @@ def thoughts_are_kept_back() -> None:
         assert ("thinking" in message) == think
 
 
+def ollamas_clients_get_a_stream_or_a_whole_answer() -> None:
+    for stream in (True, False):
+        assert ollama_request.read_chat(_chat(stream=stream)).stream is stream
+
+
+def a_model_is_kept_for_as_long_as_is_asked() -> None:
+    assert ollama_request.read_chat(_chat(keep_alive="5m")).keep_alive == 300
+
+
+def a_model_has_two_names() -> None:
+    assert ollama_request.read_chat(_chat(model=None, name="n")).name == "n"
+
+
 def the_prompt_stands_before_the_text() -> None:
     asked = completions_front.read(b'{"model":"m","prompt":"Once","echo":true}')
     calls: list[Call] = completions_front.to_calls(asked, None)
@@ -124,6 +138,9 @@ DONE_HERE: dict[tuple[str, str], Callable[[], None]] = {
     ("messages", "`messages[system].clear_at`"): a_message_whose_turn_is_over_is_left_out,
     ("messages", "`messages.content[thinking].thinking`"): what_was_thought_is_in_what_signs_it,
     ("ollama", "`think: false`"): thoughts_are_kept_back,
+    ("ollama", "`stream`"): ollamas_clients_get_a_stream_or_a_whole_answer,
+    ("ollama", "`keep_alive`"): a_model_is_kept_for_as_long_as_is_asked,
+    ("ollama", "`name`"): a_model_has_two_names,
     ("completions", "`stream_options`"): usage_ends_the_stream_of_whoever_asks_for_it,
     ("completions", "`stream_options.include_usage`"): usage_ends_the_stream_of_whoever_asks_for_it,
     ("completions", "`echo`"): the_prompt_stands_before_the_text,
@@ -154,10 +171,15 @@ HAPPENS_ANYWAY = {
     ("messages", "`thinking[between_tools]`"),
     ("messages", "`tools[custom].input_schema[object]`"),
     ("ollama", '`format: ""`'),
+    ("ollama", "`think: null`"),
     ("ollama", "`messages.tool_name`"),
     ("ollama", "`options.num_predict: -1`"),
     ("ollama", "`options.stop: []`"),
     ("ollama", "`tools.type`"),
+    ("ollama", "`tools: []`"),
+    ("ollama", "`logprobs: false`"),
+    ("ollama", "`top_logprobs: 0`"),
+    ("ollama generate", "`raw: false`"),
     ("completions", "`best_of: 1`"),
 }
 """What asks for that which is so without being asked for."""

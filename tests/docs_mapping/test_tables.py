@@ -12,7 +12,9 @@ from passenger_trio.translate.fronts import (
     embeddings,
     messages_fields,
     messages_input,
-    ollama,
+    ollama_fields,
+    ollama_generate,
+    ollama_request,
     responses,
     responses_tools,
 )
@@ -45,6 +47,8 @@ def test_every_field_that_is_not_served_stands_in_a_table(dialect: str, endpoint
         "temperature",  # a model that thinks takes no sampling
         "top_p",
         *(("best_of", "logprobs", "suffix") if dialect == "completions" else ()),
+        *(("top_logprobs",) if dialect == "ollama" else ()),  # beside `logprobs` alone
+        *(("suffix",) if dialect == "ollama generate" else ()),  # by the model
         *(("include", "text", "truncation") if dialect == "responses" else ()),  # by their values
     }
     if (dialect, endpoint) == ("messages", MESSAGES):  # what the endpoint does not know is left out, in a table or not
@@ -74,9 +78,10 @@ def test_the_tables_reason_for_a_dated_tool_is_that_of_its_kind() -> None:
         ("responses", CHAT, responses.READ),
         ("messages", CHAT, messages_fields.READ),
         ("messages", MESSAGES, messages_diagonal.FIELDS),
-        ("ollama", CHAT, ollama.FIELDS),
-        ("ollama", CHAT, {f"options.{name}" for name in ollama.OPTIONS}),
-        ("ollama openai", CHAT, ollama.OPENAI_FIELDS),
+        ("ollama", CHAT, ollama_request.FIELDS),
+        ("ollama", CHAT, {f"options.{name}" for name in ollama_fields.OPTIONS}),
+        ("ollama openai", CHAT, ollama_request.OPENAI_FIELDS),
+        ("ollama generate", CHAT, ollama_generate.OWN_FIELDS),
         ("completions", CHAT, completions.TAKEN),
         ("embeddings", "/embeddings", embeddings.TAKEN),
         ("messages", CHAT, {f"messages.content[{kind}]" for kind in messages_input.BLOCKS} - _RESULTS_ONLY),

@@ -7,7 +7,8 @@ from docs_mapping.roads import CHAT, EMBEDDINGS, MESSAGES, RESPONSES
 
 Body = dict[str, Any]
 
-_LOGPROBS: Final = {"content": [{"token": "w", "logprob": -0.5, "bytes": [119], "top_logprobs": []}], "refusal": None}
+_TOKEN: Final = {"token": "w", "logprob": -0.5, "bytes": [119]}
+_LOGPROBS: Final = {"content": [{**_TOKEN, "top_logprobs": [_TOKEN]}], "refusal": None}
 _FILTER: Final = {"hate": {"filtered": False, "severity": "safe"}}
 _COPILOT: Final = {"token_details": [], "total_nano_aiu": 12345}
 

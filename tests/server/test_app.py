@@ -40,6 +40,32 @@ def broken() -> QuartTrio:
     return build_app(Server(), Exchange(cast("CopilotClient", None), catalogue), catalogue)
 
 
+OLLAMA = {
+    "GET /api/tags",
+    "GET /api/ps",
+    "GET /api/version",
+    "GET /api/status",
+    "GET /api/experimental/model-recommendations",
+    "POST /api/chat",
+    "POST /api/generate",
+    "POST /api/embed",
+    "POST /api/embeddings",
+    "POST /api/show",
+    "POST /api/pull",
+    "POST /api/push",
+    "POST /api/copy",
+    "POST /api/create",
+    "POST /api/me",
+    "POST /api/signout",
+    "POST /api/blobs/<digest>",
+    "POST /api/experimental/web_search",
+    "POST /api/experimental/web_fetch",
+    "DELETE /api/delete",
+    "DELETE /api/user/keys/<path:key>",
+}
+"""All of which are below ``/v1`` as well."""
+
+
 def test_there_are_these_routes_and_no_others(broken: QuartTrio) -> None:
     routes = {f"{method} {rule.rule}" for rule in broken.url_map.iter_rules() for method in rule.methods or ()}
 
@@ -61,12 +87,8 @@ def test_there_are_these_routes_and_no_others(broken: QuartTrio) -> None:
         "POST /v1/completions",
         "POST /embeddings",
         "POST /v1/embeddings",
-        "GET /api/tags",
-        "GET /api/version",
-        "POST /api/chat",
-        "GET /v1/api/tags",
-        "GET /v1/api/version",
-        "POST /v1/api/chat",
+        *OLLAMA,
+        *(route.replace(" /", " /v1/") for route in OLLAMA),
     }
 
 

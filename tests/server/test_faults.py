@@ -23,7 +23,8 @@ def ask(text: str, **more: Any) -> dict[str, Any]:
 
 def words(answer: httpx.Response) -> str:
     """The message of an error, whose body must have the shape of its path's dialect."""
-    assert answer.headers["content-type"] == "application/json"
+    charset = "; charset=utf-8" if faults.is_ollama(answer.url.path) else ""
+    assert answer.headers["content-type"] == f"application/json{charset}"
     body = answer.json()
     assert body.keys() == {"error"}
     error = body["error"]
@@ -171,7 +172,7 @@ async def test_upstream_that_is_not_there_is_a_502(tmp_path: Path, path: str) ->
     assert "127.0.0.1 cannot be reached" in words(answer)
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/v1/nowhere", "/v1/responses/x", "/api/nowhere", "/v1/api/nowhere"])
+@pytest.mark.parametrize("path", ["/v1", "/v1/nowhere", "/v1/responses/x", "/v1/apiary"])
 async def test_a_path_that_does_not_exist_is_a_404(house: House, path: str) -> None:
     answer = await house.http.get(path)
 
@@ -179,13 +180,34 @@ async def test_a_path_that_does_not_exist_is_a_404(house: House, path: str) -> N
     assert path in words(answer)
 
 
-@pytest.mark.parametrize("path", [*CHATS, "/v1/models", "/api/tags"])
+@pytest.mark.parametrize("path", ["/nowhere", "/chat", "/responses/x", "/api/nowhere", "/v1/api/nowhere"])
+async def test_a_path_that_does_not_exist_outside_of_v1_is_told_as_ollama_does(house: House, path: str) -> None:
+    answer = await house.http.get(path)
+
+    assert (answer.status_code, answer.text) == (404, "404 page not found")
+    assert answer.headers["content-type"] == "text/plain"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions", "/v1/models", "/models"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 async def test_a_method_that_does_not_exist_is_a_405(house: House, path: str, method: str) -> None:
     answer = await house.http.request(method, path)
 
     assert answer.status_code == 405
     assert method in words(answer)
+    assert {"POST", "GET"} & set(answer.headers["allow"].split(", "))
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/api/chat", "/api/tags", "/health"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_a_method_that_does_not_exist_outside_of_v1_is_told_as_ollama_does(
+    house: House, path: str, method: str
+) -> None:
+    answer = await house.http.request(method, path)
+
+    assert (answer.status_code, answer.text) == (405, "405 method not allowed")
+    assert answer.headers["content-type"] == "text/plain"
+    assert {"POST", "GET"} & set(answer.headers["allow"].split(", "))
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -230,7 +252,7 @@ async def test_openai_is_told_which_field_is_missing(house: House, field: str, b
 OLLAMA_BAD: dict[str, dict[str, Any]] = {
     "format unknown": {"format": "yaml"},
     "think unknown": {"think": "a lot"},
-    "logprobs": {"logprobs": True},
+    "logprobs too many": {"logprobs": True, "top_logprobs": 21},
     "option a string": {"options": {"temperature": "hot"}},
     "option too large for a number": {"options": {"temperature": "HUGE"}},
     "stop a number": {"options": {"stop": 1}},

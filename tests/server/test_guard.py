@@ -10,7 +10,7 @@ from house import House, open_house
 from passenger_trio.config import Server
 from passenger_trio.errors import ConfigError
 from passenger_trio.secret import Secret
-from passenger_trio.server.guard import Guard, refuse_exposure
+from passenger_trio.server.guard import Guard, refuse_exposure, warn_of_origins
 from passenger_trio.simulator import Simulator
 
 CHAT = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "Hi"}]}
@@ -27,11 +27,12 @@ HOSTS_OUT = [
 ORIGINS_IN = [
     *("http://localhost", "http://localhost:3000", "https://127.0.0.1:5173", "http://[::1]:1234", "http://a.localhost"),
     *("app://obsidian.md", "file://", "tauri://localhost", "vscode-webview://abc", "vscode-file://vscode-app"),
-    "HTTP://LOCALHOST:3000",
+    *("HTTP://LOCALHOST:3000", "http://0.0.0.0:5173", "https://0.0.0.0"),
 ]
 ORIGINS_OUT = [
     *("https://evil.com", "http://evil.com:8081", "null", "", "http://localhost.evil.com", "https://127.0.0.1.nip.io"),
     *("chrome-extension://abc", "http://192.168.1.20", "http://[::1", "javascript://localhost", "localhost"),
+    *("http://0.0.0.0.evil.com", "http://0.0.0.1", "moz-extension://abc", "http://localhost@evil.com"),
 ]
 
 
@@ -66,11 +67,74 @@ def test_the_configuration_adds_hosts_and_origins() -> None:
     assert not guard.origin_allowed("https://chat.example:8443")
 
 
+@pytest.mark.parametrize(
+    "allowed, let_in, kept_out",
+    [
+        ("chrome-extension://*", "chrome-extension://abcdef", "moz-extension://abcdef"),
+        ("http://*.example.com", "http://a.b.Example.com", "http://example.com"),
+        ("http://*.example.com", "http://a.example.com", "http://a.example.com:8080"),
+        ("http://*.example.com", "http://a.example.com", "https://a.example.com"),
+        ("http://*.example.com", "http://a.example.com", "http://evil.com/.example.com"),
+        ("https://a.example:*", "https://a.example:8443", "https://a.example.evil.com"),
+        ("https://a.example", "https://a.example", "https://aXexample"),
+        ("*://a.example", "https://a.example", "https://b.example"),
+        ("null", "null", "https://null"),
+        ("http://*", "http://evil.com:8081", "https://evil.com"),
+        ("*.example.com", "https://a.b.example.com", "https://example.com"),
+        ("*.example.com", "http://a.Example.com", "https://a.example.com.evil"),
+        ("*.example.com:8080", "http://a.example.com:8080", "http://a.example.com"),
+        ("*.example.com", "http://a.example.com", "http://evil.com/.example.com"),
+        ("a.example", "http://localhost", "https://a.example"),
+    ],
+)
+def test_a_star_in_an_origin_stands_for_anything_but_a_slash(allowed: str, let_in: str, kept_out: str) -> None:
+    guard = Guard(Server(allowed_origins=(allowed,)))
+
+    assert guard.origin_allowed(let_in)
+    assert not guard.origin_allowed(kept_out)
+
+
+@pytest.mark.parametrize("allowed", ["*", "http://*", "https://*", "*://*", "null", "**", "NULL"])
+def test_the_log_warns_of_a_server_without_a_key_that_any_page_may_use(
+    allowed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_of_origins(Server(allowed_origins=(allowed,)))
+
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "any web page" in line
+    assert "api_key" in line
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Server(),
+        Server(allowed_origins=("https://*.example.com", "chrome-extension://*", "*.example.com")),
+        Server(allowed_origins=("*", "null"), api_key=Secret(KEY)),
+    ],
+    ids=["default", "some", "key"],
+)
+def test_the_log_warns_of_no_other_server(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_origins(server)
+
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("allowed", ["example.com", "localhost:3000", "chat.example.com/*", ""])
+def test_the_log_names_what_can_allow_no_page(allowed: str, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_origins(Server(allowed_origins=(allowed, "https://good.example"), api_key=Secret(KEY)))
+
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith(f"{allowed} in allowed_origins or OLLAMA_ORIGINS allows no page")
+    assert f"https://{allowed}" in line
+
+
 def test_a_star_allows_everything() -> None:
     guard = Guard(Server(allowed_hosts=("*",), allowed_origins=("*",)))
 
     assert guard.host_allowed("evil.com")
     assert guard.origin_allowed("https://evil.com")
+    assert guard.origin_allowed("null")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.20", "laptop.example", ""])  # noqa: S104
@@ -173,6 +237,20 @@ async def test_a_preflight_is_granted_whatever_headers_the_client_will_send(tmp_
     assert "POST" in answer.headers["access-control-allow-methods"]
     assert foreign.status_code == 403
     assert "access-control-allow-origin" not in foreign.headers
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/tags", "/v1/chat/completions", "/nowhere"])
+async def test_a_preflight_from_the_network_is_granted_the_private_one_where_it_asks(house: House, path: str) -> None:
+    headers = {"Origin": "app://obsidian.md", "Access-Control-Request-Method": "POST"}
+
+    asked = await house.http.options(path, headers={**headers, "Access-Control-Request-Private-Network": "true"})
+    other = await house.http.options(path, headers=headers)
+
+    assert (asked.status_code, other.status_code) == (204, 204)
+    assert asked.headers["access-control-allow-private-network"] == "true"
+    assert "access-control-allow-private-network" not in other.headers
+    assert "DELETE" in other.headers["access-control-allow-methods"]
+    assert "Content-Type" in other.headers["access-control-allow-headers"]
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,8 @@ async def ask(app: object, path: str, body: bytes) -> list[ASGISendEvent]:
         ("/v1/chat/completions", b'{"model":"gpt-4.1","stream":true,"messages":[{"role":"user","content":"one two"}]}'),
         ("/v1/chat/completions", b'{"model":"gpt-4.1","messages":[{"role":"user","content":"one two"}]}'),
         ("/api/chat", b'{"model":"gpt-4.1","messages":[{"role":"user","content":"one two"}]}'),
+        ("/api/chat", b'{"model":"gpt-4.1","stream":false,"messages":[{"role":"user","content":"one two"}]}'),
+        ("/api/generate", b'{"model":"gpt-4.1","prompt":"[[midfail]] one two"}'),
         ("/v1/chat/completions", b'{"model":"gpt-4.1","messages":[{"role":"user","content":"[[http:429]]"}]}'),
         ("/v1/completions", b'{"model":"gpt-4.1","stream":true,"prompt":["one","two"]}'),
         ("/v1/chat/completions", b'{"model":"o1","stream":true,"messages":[{"role":"user","content":"one two"}]}'),

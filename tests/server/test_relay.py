@@ -13,12 +13,14 @@ from fakes import FakeCopilot, FakeFetch, FakeTokens, Script, answer
 
 from passenger_trio.config import Copilot
 from passenger_trio.copilot.catalogue import Catalogue
-from passenger_trio.copilot.client import CopilotClient, open_http
+from passenger_trio.copilot.client import CopilotClient, Reply, open_http
 from passenger_trio.errors import UpstreamBroke
 from passenger_trio.server.exchange import Exchange, Opened
 from passenger_trio.server.relay import Record, Translated, relay
 from passenger_trio.translate.backs import chat as back
 from passenger_trio.translate.fronts import chat as front, ollama
+from passenger_trio.translate.fronts.ollama_lines import ChatForm
+from passenger_trio.wire import sse
 from passenger_trio.wire.chat import HubChunk
 from passenger_trio.wire.models import Model
 
@@ -37,15 +39,21 @@ class Clumsy(front.Stream):
         return super().event(chunk)
 
 
+@asynccontextmanager
+async def upstream(chunks: Sequence[bytes | Exception | float]) -> AsyncGenerator[Reply]:
+    """A streamed reply of Copilot's."""
+    copilot = FakeCopilot(Script(200, chunks, {"content-type": "text/event-stream"}))
+    async with AsyncExitStack() as stack, open_http(Copilot(), transport=copilot) as http:
+        client = CopilotClient(http, FakeTokens(), Copilot())
+        yield await client.send("POST", "/chat/completions", [], b"{}", stack)
+
+
 async def relayed(
     chunks: Sequence[bytes | Exception | float], stream: front.Stream | None = None
 ) -> tuple[list[bytes], Record]:
     """What a client gets, write by write, and what the log is told."""
     record = Record()
-    copilot = FakeCopilot(Script(200, chunks, {"content-type": "text/event-stream"}))
-    async with AsyncExitStack() as stack, open_http(Copilot(), transport=copilot) as http:
-        client = CopilotClient(http, FakeTokens(), Copilot())
-        reply = await client.send("POST", "/chat/completions", [], b"{}", stack)
+    async with upstream(chunks) as reply:
         cleaner = back.Stream("m", created=1, new_id=lambda: "made")
         writes = [
             w async for w in relay(reply, Translated(cleaner, stream or front.Stream(include_usage=False)), record)
@@ -98,6 +106,39 @@ async def test_what_came_in_the_same_read_as_a_fault_is_not_lost() -> None:
 
     assert b"".join(writes).count(b"Hi") == 1
     assert b"busy" in writes[-1]
+
+
+class Broken(back.Stream):
+    """A back that makes two chunks of every event."""
+
+    def event(self, event: sse.Event) -> list[HubChunk]:
+        return [chunk for chunk in super().event(event) for _ in range(2)]
+
+
+class Weary(front.Stream):
+    """A front that says half of what it is given."""
+
+    tired = False
+
+    def event(self, chunk: HubChunk) -> bytes:
+        self.tired = not self.tired
+        if not self.tired:
+            raise UpstreamBroke("no more")
+        return super().event(chunk)
+
+
+@pytest.mark.parametrize("chunks", [[ROLE + HI], [HI], [HI, STOP, DONE]])
+async def test_what_was_made_of_an_event_before_its_fault_is_not_lost(chunks: Sequence[bytes]) -> None:
+    cleaner = Broken("m", created=1, new_id=lambda: "made")
+    async with upstream(chunks) as reply:
+        record = Record()
+        answer = Translated(cleaner, Weary(include_usage=False))
+        told = b"".join([write async for write in relay(reply, answer, record)])
+
+    said, fault = told.split(b"\n\n")[:-1]
+    assert b'"delta"' in said
+    assert b"no more" in fault
+    assert record.error == "no more"
 
 
 async def test_a_bug_in_the_middle_is_a_fault_without_details_and_a_traceback_in_the_log(
@@ -189,7 +230,7 @@ async def test_nothing_is_kept_of_an_answer_that_the_front_could_not_say() -> No
     chunks = (event(REASONED), event(CALLED), event(CUT), *GOOD[2:])
     async with opened(script(*chunks)) as (exchange, begun):
         record = Record()
-        to_client = ollama.Stream("m", clock=lambda: 1, started=1)
+        to_client = ollama.Stream(ChatForm("m"), ollama.Times(lambda: 1, lambda: 1, 1, 1))
         writes = [w async for w in exchange.stream(begun, to_client, record)]
 
         assert b'"error"' in writes[-1]

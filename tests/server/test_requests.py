@@ -209,3 +209,26 @@ async def test_what_was_dropped_is_named_in_a_header_whatever_its_name(house: Ho
     assert answer.status_code == 200
     assert answer.headers["x-passenger-dropped"] == named
     assert "set-cookie" not in answer.headers
+
+
+HALF = r"cut here \ud83d"
+CUT = [
+    ("/api/chat", f'{{"messages":[{{"role":"user","content":"{HALF}"}}],"stream":false}}'),
+    ("/api/generate", f'{{"prompt":"{HALF}","stream":false}}'),
+    ("/v1/chat/completions", f'{{"messages":[{{"role":"user","content":"{HALF}"}}]}}'),
+    ("/v1/responses", f'{{"input":"{HALF}"}}'),
+    ("/v1/messages", f'{{"messages":[{{"role":"user","content":"{HALF}"}}],"max_tokens":9}}'),
+    ("/v1/completions", f'{{"prompt":"{HALF}"}}'),
+]
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "gpt-5.3-codex", "claude-opus-4.7"])
+@pytest.mark.parametrize("path, body", CUT, ids=[path for path, _ in CUT])
+async def test_a_text_that_was_cut_in_the_middle_of_a_character_is_asked_all_the_same(
+    house: House, path: str, body: str, model: str
+) -> None:
+    answer = await house.http.post(path, content=f'{{"model":"{model}",{body[1:]}'.encode())
+
+    assert answer.status_code == 200, answer.text
+    [asked] = [seen.body for seen in house.simulator.requests if seen.method == "POST"]
+    assert "cut here \ufffd" in json.dumps(json.loads(asked), ensure_ascii=False)

@@ -21,7 +21,7 @@ from house import open_house
 
 from passenger_trio.config import Config, load
 from passenger_trio.copilot.store import TokenStore
-from passenger_trio.errors import ConfigError, NotLoggedIn, PortUnavailable, UpstreamRefused
+from passenger_trio.errors import AccountRefused, ConfigError, NotLoggedIn, PortUnavailable
 from passenger_trio.secret import Secret
 from passenger_trio.server import run
 from passenger_trio.simulator import Simulator
@@ -137,14 +137,15 @@ async def test_without_a_login_it_does_not_start_and_says_what_to_do(tmp_path: P
     assert upstream.asked == []
 
 
-async def test_a_first_token_that_github_refuses_is_raised(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status, kind", [(401, NotLoggedIn), (403, AccountRefused)])
+async def test_a_login_that_github_refuses_is_raised(tmp_path: Path, status: int, kind: type[BaseException]) -> None:
     async def refuse(path: str) -> httpx.Response:
-        return httpx.Response(500, content=b"unicorn")
+        return httpx.Response(status, content=b"{}")
 
     config = await logged_in(tmp_path)
     sock = run.listen("127.0.0.1", 0)
 
-    with trio.fail_after(20), raises_only(UpstreamRefused, "HTTP 500"):
+    with trio.fail_after(20), raises_only(kind):
         await run.serve(config, sock, transport=Upstream(refuse), handle_signals=False)
 
     assert sock.fileno() == -1
@@ -229,6 +230,32 @@ async def test_the_log_says_where_each_kind_of_client_finds_it(
 
     said = [record.getMessage() for record in caplog.records if record.name == "passenger_trio.server"]
     assert said[:3] == [f"OpenAI: {house.url}/v1", f"Ollama: {house.url}", f"models: {house.url}/v1/models"]
+
+
+async def test_a_second_port_is_ollamas_and_is_told_and_closed_as_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="passenger_trio.server")
+    config = await logged_in(tmp_path)
+    sock, ollama = run.listen("127.0.0.1", 0), run.listen("127.0.0.1", 0)
+    both = [run.origin_of(sock), run.origin_of(ollama)]
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            told = await nursery.start(served(config, sock, ollama=ollama, transport=Upstream()))
+            async with httpx.AsyncClient() as http:
+                answers = [await http.get(f"{origin}/api/tags") for origin in both]
+            nursery.cancel_scope.cancel()
+
+        assert [await refuses(origin) for origin in both] == [True, True]
+
+    assert told == both[0]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+    said = [record.getMessage() for record in caplog.records if record.name == "passenger_trio.server"]
+    assert said[:4] == [
+        f"OpenAI: {both[0]}/v1", f"Ollama: {both[1]}", f"Ollama: {both[0]}", f"models: {both[0]}/v1/models"
+    ]  # fmt: skip
+    assert (sock.fileno(), ollama.fileno()) == (-1, -1)
 
 
 async def test_systemd_is_told_when_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from passenger_trio.errors import PassengerError
 from passenger_trio.translate.backs import chat as back_chat, messages as back_messages, responses as back_responses
 from passenger_trio.translate.fronts import chat as front_chat, ollama as front_ollama
+from passenger_trio.translate.fronts.ollama_lines import ChatForm
 from passenger_trio.wire import sse
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "copilot"
@@ -72,7 +73,8 @@ def new_front(kind: str) -> Front:
     """``chat``, ``chat+usage`` or ``ollama``; the Ollama clock ticks a millisecond each time it is read."""
     if kind == "ollama":
         ticks = itertools.count(STARTED + 5_000_000, 1_000_000)
-        return front_ollama.Stream("asked:latest", clock=lambda: next(ticks), started=STARTED)
+        times = front_ollama.Times(lambda: next(ticks), lambda: next(ticks), STARTED, STARTED)
+        return front_ollama.Stream(ChatForm("asked:latest"), times)
     return front_chat.Stream(include_usage=kind == "chat+usage")
 
 

@@ -178,11 +178,14 @@ def test_a_client_hears_what_the_model_said(
 
     heard = hear(kind, play(kind, *pieces))
 
-    assert heard.error is None
-    assert list(heard.choices) == [0]
     assert heard.first.text == said.text
     assert heard.first.reasoning == said.reasoning
     assert heard.first.calls == said.calls
+    if kind == "ollama" and said.finish == "content_filter":  # which is a fault to Ollama's clients
+        assert "content filter" in str(heard.error)
+        return
+    assert heard.error is None
+    assert list(heard.choices) == [0]
     assert heard.usage == (None if kind == "chat" else said.usage)
     if kind == "ollama":
         assert heard.first.finish == ("length" if said.finish == "length" else "stop")

@@ -1,10 +1,7 @@
-"""Copilot's catalogue in other dialects."""
+"""Copilot's catalogue as OpenAI lists models."""
 
-import datetime
 import json
-import re
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -38,22 +35,18 @@ def test_one_model_is_what_it_is_in_the_list(recorded: list[Model]) -> None:
     assert json.loads(models.openai_model(recorded[0])) == page["data"][0]
 
 
-def test_a_model_that_is_switched_off_is_marked_for_openai_clients_and_left_out_for_ollamas(
-    recorded: list[Model],
-) -> None:
+def test_a_model_that_is_switched_off_is_marked(recorded: list[Model]) -> None:
     page = json.loads(models.openai_list(recorded))
     marked = [entry["id"] for entry in page["data"] if "policy" in entry]
 
     assert marked == ["claude-opus-4.6"]
     assert page["data"][0]["policy"] == {"state": "disabled"}
-    assert "claude-opus-4.6:latest" not in {tag["name"] for tag in json.loads(models.ollama_tags(recorded))["models"]}
 
 
 def test_a_model_whose_terms_are_not_yet_accepted_is_no_dead_entry() -> None:
     pending = [Model("m", policy=Policy("pending"))]
 
     assert "policy" not in json.loads(models.openai_list(pending))["data"][0]
-    assert len(json.loads(models.ollama_tags(pending))["models"]) == 1
 
 
 def test_a_model_without_a_vendor_belongs_to_copilot() -> None:
@@ -61,50 +54,16 @@ def test_a_model_without_a_vendor_belongs_to_copilot() -> None:
     assert models.openai_entry(Model("m", vendor="Anthropic"))["owned_by"] == "Anthropic"
 
 
-def test_ollama_clients_find_what_they_insist_on(recorded: list[Model]) -> None:
-    tags = json.loads(models.ollama_tags(recorded))["models"]
+def test_copies_come_last_by_their_names_as_their_models() -> None:
+    listed = [Model("a", vendor="V"), Model("b", policy=Policy("disabled"))]
+    copies = [("Mine:latest", "a"), ("other:v2", "b"), ("gone:latest", "c"), ("B:latest", "a")]
 
-    assert [tag["name"] for tag in tags] == [
-        f"{model.id}:latest" for model in recorded if model.endpoints and not model.is_disabled
+    page = json.loads(models.openai_list(listed, copies))["data"]
+
+    assert [(entry["id"], entry["owned_by"]) for entry in page] == [
+        ("a", "V"),
+        ("b", "github-copilot"),
+        ("Mine", "V"),
+        ("other:v2", "github-copilot"),
     ]
-    for tag in tags:
-        assert tag["model"] == tag["name"]
-        assert re.fullmatch(r"[0-9a-f]{64}", tag["digest"])
-        assert tag["size"] > 0
-        assert datetime.datetime.fromisoformat(tag["modified_at"]).tzinfo is not None
-        assert tag["capabilities"]
-        details = tag["details"]
-        assert details["format"] == "gguf"
-        assert details["families"] == [details["family"]]
-        assert None not in details.values()
-        assert details["family"]
-        assert details["parameter_size"]
-        assert details["quantization_level"]
-
-
-def test_different_models_have_different_digests(recorded: list[Model]) -> None:
-    ids = {model.id for model in recorded}
-
-    assert len({models.ollama_tag(model).digest for model in recorded}) == len(ids)
-
-
-def test_the_list_is_the_same_each_time(recorded: list[Model]) -> None:
-    assert models.ollama_tags(recorded) == models.ollama_tags(recorded)
-
-
-@pytest.mark.parametrize(
-    "capabilities, expected",
-    [
-        ({}, ["completion"]),
-        ({"type": "embeddings", "supports": {"tool_calls": True}}, ["embedding"]),
-        ({"supports": {"tool_calls": True, "vision": True}}, ["completion", "tools", "vision"]),
-        ({"supports": {"reasoning_effort": ["low"]}}, ["completion", "thinking"]),
-        ({"supports": {"reasoning_effort": []}}, ["completion"]),
-        ({"supports": {"adaptive_thinking": True}}, ["completion", "thinking"]),
-        ({"supports": {"max_thinking_budget": 1024}}, ["completion", "thinking"]),
-    ],
-)
-def test_what_a_model_can_do_has_ollamas_names(capabilities: dict[str, Any], expected: list[str]) -> None:
-    model = msgspec.convert({"id": "m", "capabilities": capabilities}, Model)
-
-    assert models.ollama_capabilities(model) == expected
+    assert "policy" in page[3]

@@ -8,16 +8,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from passenger_trio.errors import UpstreamBroke
-from passenger_trio.translate.backs import chat as back_chat, messages as back_messages, responses as back_responses
+from passenger_trio.errors import BadRequest, UpstreamBroke
+from passenger_trio.translate.backs import (
+    chat as back_chat,
+    messages as back_messages,
+    responses as back_responses,
+    whole as back_whole,
+)
 from passenger_trio.translate.fronts import chat, ollama
+from passenger_trio.translate.fronts.ollama_lines import ChatForm
 from passenger_trio.wire.chat import HubReply
 
 DIRECTORY = Path(__file__).parents[1] / "samples" / "copilot"
 NAMES = sorted(path.name for path in DIRECTORY.glob("*_nonstream*.json"))
 ON_CHAT = [name for name in NAMES if name.startswith("chat_")]
 BACKS = {"chat": back_chat, "responses": back_responses, "messages": back_messages}
-WHEN = ollama.Moments(1_750_000_000_000_000_000, 1_750_000_000_100_000_000, 1_750_000_000_300_000_000)
 BODY = b'{"model":"m","messages":[{"role":"user","content":"x"}]}'
 
 
@@ -147,7 +152,15 @@ def test_nothing_else_of_an_answer_changes(name: str) -> None:
 def test_an_ollama_client_finds_everything_in_one_line(name: str) -> None:
     expected = EXPECTED[name]
 
-    data = ollama.from_hub(cleaned(recorded(name), name), "asked:latest", WHEN)
+    ticks = iter((100_000_300, 300_000_300))
+    times = ollama.Times(lambda: 1_750_000_000_300_000_000, lambda: next(ticks), 0, 300)
+    front = ollama.Whole(ChatForm("asked:latest"), times)
+    assert {front.event(chunk) for chunk in back_whole.chunks(cleaned(recorded(name), name))} == {b""}
+    if expected.finish == "content_filter":
+        with pytest.raises(BadRequest, match="content filter"):
+            front.end()
+        return
+    data = front.end()
     line = json.loads(data)
 
     assert b"\n" not in data
@@ -157,11 +170,11 @@ def test_an_ollama_client_finds_everything_in_one_line(name: str) -> None:
     assert line["done_reason"] == ("length" if expected.finish == "length" else "stop")
     assert (line["prompt_eval_count"], line["eval_count"]) == expected.usage
     assert (line["total_duration"], line["prompt_eval_duration"], line["eval_duration"]) == (
-        3 * 10**8,
+        3 * 10**8 + 300,
         10**8,
         2 * 10**8,
     )
-    assert line["load_duration"] > 0
+    assert line["load_duration"] == 300
     message = line["message"]
     assert message["content"] == (expected.content or "")
     assert message.get("thinking") == expected.reasoning

@@ -74,3 +74,38 @@ def test_missing_and_null_are_the_same(data: bytes, absent: bool) -> None:
 @pytest.mark.parametrize("data, written", [(b'{"b":2}', b'{"a":1,"b":2}'), (b' { "b":2}', b'{"a":1, "b":2}')])
 def test_members_are_put_first(data: bytes, written: bytes) -> None:
     assert envelope.prepend(data, b'"a":1,') == written
+
+
+HALVES = [
+    (r"cut \ud83d", "cut \ufffd"),
+    (r"\ude00 cut", "\ufffd cut"),
+    (r"\uD83D\uD83D\uDE00", "\ufffd\U0001f600"),
+    (r"\ud83d\u0041", "\ufffdA"),
+    (r"\ud83d\\ude00", "\ufffd\\ude00"),
+    (r"\\ud83d \ud83d", "\\ud83d \ufffd"),
+    (r"\"\ud83d\"", '"\ufffd"'),
+]
+
+
+@pytest.mark.parametrize("text, read", HALVES)
+def test_half_of_a_character_is_read_as_one_that_is_not_known(text: str, read: str) -> None:
+    sent = f'{{"a":[{{"b":"{text}"}}],"c": 1e5}}'.encode()
+
+    data, whole = envelope.decode_sent(sent)
+
+    assert envelope.value(whole["a"]) == [{"b": read}]
+    assert bytes(whole["c"]) == b"1e5"
+    assert envelope.decode(data) == whole
+
+
+@pytest.mark.parametrize("text", [r"\ud83d\ude00", r"\\ud83d", "\U0001f600", ""])
+def test_what_can_be_read_is_left_as_it_was_sent(text: str) -> None:
+    sent = f'{{"a": "{text}"}}'.encode()
+
+    assert envelope.decode_sent(sent) == (sent, envelope.decode(sent))
+
+
+@pytest.mark.parametrize("sent", [b"", b"[]", b'{"a":', b'{"a":"\\ud83d"', b'{"a":"\\x"}'])
+def test_what_is_no_object_is_none_in_halves_either(sent: bytes) -> None:
+    with pytest.raises(envelope.UNREADABLE):
+        envelope.decode_sent(sent)

@@ -7,29 +7,40 @@ from passenger_trio.wire import envelope, ollama
 
 
 def test_what_was_not_sent_is_told_from_null() -> None:
-    absent = ollama.decode_request(b"{}")
-    null = ollama.decode_request(b'{"format":null,"keep_alive":null}')
+    absent = ollama.decode_chat(b"{}")
+    null = ollama.decode_chat(b'{"format":null,"keep_alive":null}')
 
     assert (absent.format, absent.keep_alive) == (ollama.ABSENT, ollama.ABSENT)
     assert (bytes(null.format), bytes(null.keep_alive)) == (b"null", b"null")
 
 
 def test_a_request_is_read_leniently() -> None:
-    request = ollama.decode_request(
-        b'{"model":"m","new":1,"messages":[{"role":"user","content":[{"type":"text"}],"new":1}],"think":"low"}'
-    )
+    request = ollama.decode_chat(b'{"model":"m","new":1,"messages":[{"role":"user","new":1}],"think":"low"}')
+    message = ollama.decode_said(b'{"role":"user","content":[{"type":"text"}],"new":1}')
 
     assert request.messages is not None
-    assert bytes(request.messages[0].content) == b'[{"type":"text"}]'
+    assert bytes(request.messages[0]) == b'{"role":"user","new":1}'
     assert request.think == "low"
+    assert bytes(message.content) == b'[{"type":"text"}]'
 
 
-@pytest.mark.parametrize(
-    "data", [b'{"model":1}', b'{"messages":[{}]}', b'{"messages":"x"}', b'{"stream":"yes"}', b'{"options":[]}']
-)
+@pytest.mark.parametrize("data", [b'{"model":1}', b'{"stream":"yes"}', b'{"options":[]}', b'{"logprobs":"yes"}'])
 def test_a_wrong_type_is_an_error(data: bytes) -> None:
+    for decode in (ollama.decode_chat, ollama.decode_generate):
+        with pytest.raises(msgspec.ValidationError):
+            decode(data)
+
+
+@pytest.mark.parametrize("data", [b'{"prompt":1}', b'{"context":["x"]}', b'{"context":[1.5]}', b'{"images":"x"}'])
+def test_a_wrong_type_is_an_error_in_a_generation(data: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):
-        ollama.decode_request(data)
+        ollama.decode_generate(data)
+
+
+@pytest.mark.parametrize("data", [b'{"messages":"x"}', b'{"messages":[],"tools":{}}'])
+def test_a_wrong_type_is_an_error_in_a_chat(data: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        ollama.decode_chat(data)
 
 
 def test_a_line_has_only_what_it_needs() -> None:

@@ -82,7 +82,7 @@ async def text(stage: Stage) -> None:
     assert heard.text == WORDS
     check_end(stage, heard)
     sent = stage.sent()
-    assert (sent.model, sent.stream, sent.users()) == (stage.endpoint.model, False, [prompt])
+    assert (sent.model, sent.stream, sent.users()) == (stage.endpoint.model, stage.streams, [prompt])
     assert stage.seen().headers["x-initiator"] == "user"
 
 
@@ -175,12 +175,17 @@ async def json_schema(stage: Stage) -> None:
 
 @cell("reasoning is heard")
 async def reasoning(stage: Stage) -> None:
-    heard = await stage.ask(Said("[[think]][[reply:Blue.]] Why is the sky blue"), effort="high")
+    thoughtless = stage.endpoint.name in stage.front.thoughtless
+    if thoughtless:
+        with pytest.raises(stage.front.bad_request, match="does not support thinking"):
+            await stage.ask(Said("Why"), effort="high")
+    question = Said("[[think]][[reply:Blue.]] Why is the sky blue")
+    heard = await stage.ask(question, effort=None if thoughtless else "high")
 
     assert heard.reasoning == "The prompt has 5 words. I shall answer it without a model."
     assert heard.text == "Blue."
     check_end(stage, heard)
-    assert stage.sent().effort() == stage.endpoint.effort
+    assert stage.sent().effort() == (None if thoughtless else stage.endpoint.effort)
 
 
 async def _reason_and_return(stage: Stage, *, whole: bool) -> None:
@@ -249,9 +254,9 @@ async def usage(stage: Stage) -> None:
 
     thought = len(heard.reasoning.split())
     assert heard.usage == (6, 3 + thought)
-    assert stage.sent().stream == stage.way.stream
+    assert stage.sent().stream == stage.streams
 
-    recorded = stage.endpoint.streamed if stage.way.stream else stage.endpoint.whole
+    recorded = stage.endpoint.streamed if stage.streams else stage.endpoint.whole
     stage.replay(recorded.cached(CACHED))
     heard = await stage.ask(Said("Hello"))
 

@@ -109,7 +109,9 @@ class Front(ABC):
     ``endings`` are the dialect's words for why an answer is over; ``tells_retry_after`` is whether errors have headers,
     ``tells_cached`` whether usage has the tokens that came from a cache, ``carries_reasoning`` whether messages have a
     place for what only the model can read of its reasoning. ``native`` is the endpoint that speaks the
-    dialect itself, where what the client writes passes as it is.
+    dialect itself, where what the client writes passes as it is. ``always_streams`` is whether the house asks Copilot
+    for a stream whichever way the client wants its answer. ``thoughtless`` names the endpoints whose models the client
+    may not ask for an effort, since Copilot's list does not say that they think.
     """
 
     name: ClassVar[str]
@@ -121,6 +123,8 @@ class Front(ABC):
     tells_cached: ClassVar[bool] = True
     carries_reasoning: ClassVar[bool] = True
     native: ClassVar[str | None] = None
+    always_streams: ClassVar[bool] = False
+    thoughtless: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def blocking(self, url: str, asked: Asked, heard: Heard) -> None:

@@ -17,6 +17,8 @@ class OllamaChat(Front):
     tells_retry_after = False
     tells_cached = False
     carries_reasoning = False
+    always_streams = True
+    thoughtless = frozenset({"chat"})
 
     def blocking(self, url: str, asked: Asked, heard: Heard) -> None:
         with ollama.Client(host=url, timeout=10) as client:

@@ -104,8 +104,13 @@ class Stage:
 
     def replay(self, body: bytes) -> None:
         """Have Copilot answer the next request with ``body``."""
-        kind = "text/event-stream" if self.way.stream else "application/json"
+        kind = "text/event-stream" if self.streams else "application/json"
         self.witness.faults.append(Fault(path=self.endpoint.path, status=200, body=body, content_type=kind))
+
+    @property
+    def streams(self) -> bool:
+        """Whether Copilot is asked for a stream."""
+        return self.way.stream or self.front.always_streams
 
     @property
     def is_native(self) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 from passenger_trio.translate.backs import chat as back, messages, responses, whole
 from passenger_trio.translate.fronts import chat as front_chat, ollama as front_ollama
 from passenger_trio.translate.fronts.chat import to_call
+from passenger_trio.translate.fronts.ollama_lines import ChatForm
 from passenger_trio.wire import chat
 from passenger_trio.wire.chat import HubChunk, HubReply
 from passenger_trio.wire.sse import Event
@@ -122,10 +123,11 @@ def test_strict_readers_hear_what_was_said(
 ) -> None:
     answer = reply(*said, **({} if usage is None else {"usage": usage}))
     ticks = itertools.count(1_750_000_000_000_000_000)
+    times = front_ollama.Times(lambda: next(ticks), lambda: next(ticks), next(ticks), next(ticks))
     fronts = {
         "chat": front_chat.Stream(include_usage=False),
         "chat+usage": front_chat.Stream(include_usage=True),
-        "ollama": front_ollama.Stream("asked:latest", clock=lambda: next(ticks), started=next(ticks)),
+        "ollama": front_ollama.Stream(ChatForm("asked:latest"), times),
     }
 
     first = said[0]

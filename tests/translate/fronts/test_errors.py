@@ -20,6 +20,7 @@ from passenger_trio.errors import (
     UpstreamRefused,
 )
 from passenger_trio.translate.fronts import chat, completions, embeddings, ollama, openai_errors
+from passenger_trio.translate.fronts.ollama_lines import ChatForm
 
 
 def told(error: PassengerError) -> dict[str, Any]:
@@ -189,7 +190,7 @@ ERRORS = [UpstreamRefused(429, "m", code="rate_limited"), QuotaExceeded(402, "m"
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_stream_that_fails_late_says_the_same_as_one_that_fails_at_once(error: PassengerError) -> None:
     last = chat.Stream(include_usage=False).fault(error)
-    line = ollama.Stream("m", clock=lambda: 0, started=0).fault(error)
+    line = ollama.Stream(ChatForm("m"), ollama.Times(lambda: 0, lambda: 0, 0, 0)).fault(error)
 
     assert last == b"data: " + chat.fault(error)[1] + b"\n\n"
     assert line == ollama.fault(error)[1] + b"\n"

@@ -3,17 +3,23 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from passenger_trio.errors import BadRequest
 from passenger_trio.translate.fronts.ollama_messages import DROPPED_THINKING, hub_messages
-from passenger_trio.wire import envelope, ollama
+from passenger_trio.wire import envelope
 
 
 def hub(*messages: dict[str, Any]) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    request = ollama.decode_request(json.dumps({"model": "m", "messages": messages}).encode())
-    written, lost = hub_messages(request.messages or [])
+    written, lost = hub_messages([envelope.raw(message) for message in messages])
     return json.loads(envelope.encode(written)), lost
+
+
+def hub_of(message: bytes) -> dict[str, Any]:
+    """One message, byte for byte as it was sent."""
+    (written,) = hub_messages([msgspec.Raw(message)])[0]
+    return {name: bytes(value) for name, value in written.items()}
 
 
 def call(name: str, arguments: Any = None, call_id: str | None = None) -> dict[str, Any]:
@@ -44,6 +50,7 @@ def pairs(*messages: dict[str, Any]) -> dict[str, str]:
     [
         ({"role": "user", "content": "x"}, {"role": "user", "content": "x"}),
         ({"role": "User", "content": "x"}, {"role": "user", "content": "x"}),
+        ({"Role": "user", "CONTENT": "x", "Images": None}, {"role": "user", "content": "x"}),
         ({"role": "assistant"}, {"role": "assistant", "content": ""}),
         ({"role": "assistant", "content": None}, {"role": "assistant", "content": ""}),
         ({"role": "user", "content": "x", "images": []}, {"role": "user", "content": "x"}),
@@ -63,10 +70,9 @@ def test_a_message_becomes_the_hubs(message: dict[str, Any], expected: dict[str,
 
 
 def test_content_keeps_its_bytes() -> None:
-    request = ollama.decode_request(rb'{"messages":[{"role":"user","content":"\u2028\ud83d\ude00 "}]}')
-    written, _ = hub_messages(request.messages or [])
+    written = hub_of(rb'{"role":"user","content":"\u2028\ud83d\ude00 "}')
 
-    assert bytes(written[0]["content"]) == rb'"\u2028\ud83d\ude00 "'
+    assert written["content"] == rb'"\u2028\ud83d\ude00 "'
 
 
 @pytest.mark.parametrize("content", [5, True, {"type": "text"}])
@@ -86,31 +92,14 @@ PNG = "iVBORw0KGgo="
 
 
 @pytest.mark.parametrize(
-    "image, url",
-    [
-        (PNG, f"data:image/png;base64,{PNG}"),
-        ("/9j/4AAQ", "data:image/jpeg;base64,/9j/4AAQ"),
-        ("R0lGODlh", "data:image/gif;base64,R0lGODlh"),
-        ("UklGRjoA", "data:image/webp;base64,UklGRjoA"),
-        ("Qk1GAAAA", "data:image/bmp;base64,Qk1GAAAA"),
-        ("AAAA", "data:image/png;base64,AAAA"),
-        ("data:image/gif;base64,AAAA", "data:image/gif;base64,AAAA"),
-        ("https://example.org/a.png", "https://example.org/a.png"),
-        ("http://example.org/a.png", "http://example.org/a.png"),
-    ],
-)
-def test_a_picture_becomes_a_url(image: str, url: str) -> None:
-    written, _ = hub({"role": "user", "content": "look", "images": [image]})
-
-    assert written[0]["content"] == [
-        {"type": "text", "text": "look"},
-        {"type": "image_url", "image_url": {"url": url}},
-    ]
-
-
-@pytest.mark.parametrize(
     "content, parts",
-    [("", []), (None, []), ([], []), ([{"type": "text", "text": "a"}], [{"type": "text", "text": "a"}])],
+    [
+        ("", []),
+        (None, []),
+        ([], []),
+        ("a", [{"type": "text", "text": "a"}]),
+        ([{"type": "text", "text": "a"}], [{"type": "text", "text": "a"}]),
+    ],
 )
 def test_pictures_stand_behind_the_text_if_there_is_any(content: Any, parts: list[Any]) -> None:
     written, _ = hub({"role": "tool", "content": content, "tool_call_id": "c", "images": [PNG, PNG]})
@@ -140,21 +129,17 @@ def test_arguments_become_text(arguments: Any, text: Any) -> None:
 
 
 def test_null_arguments_are_none() -> None:
-    request = ollama.decode_request(
-        b'{"messages":[{"role":"assistant","tool_calls":[{"id":null,"function":{"name":"f","arguments":null}}]}]}'
-    )
-    written, _ = hub_messages(request.messages or [])
+    written = hub_of(b'{"role":"assistant","tool_calls":[{"id":null,"function":{"name":"f","arguments":null}}]}')
 
-    assert json.loads(bytes(written[0]["tool_calls"]))[0]["function"]["arguments"] == "{}"
+    assert json.loads(written["tool_calls"])[0]["function"]["arguments"] == "{}"
 
 
 def test_arguments_keep_the_order_and_spelling_of_the_client() -> None:
-    request = ollama.decode_request(
-        rb'{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"z":1e5,"a":"\u2028"}}}]}]}'
+    written = hub_of(
+        rb'{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"z":1e5,"a":"\u2028"}}}]}'
     )
-    written, _ = hub_messages(request.messages or [])
 
-    assert json.loads(bytes(written[0]["tool_calls"]))[0]["function"]["arguments"] == r'{"z":1e5,"a":"\u2028"}'
+    assert json.loads(written["tool_calls"])[0]["function"]["arguments"] == r'{"z":1e5,"a":"\u2028"}'
 
 
 def test_ids_are_made_and_are_all_different() -> None:
@@ -215,3 +200,85 @@ def test_a_result_of_nothing_is_refused_by_its_place(how: dict[str, str]) -> Non
 
     assert caught.value.param == "messages[2]"
     assert "messages[2]" in caught.value.message
+
+
+def test_results_without_ids_or_names_are_paired_in_order() -> None:
+    """Trap 8: Home Assistant, LangChain, Continue and rig send neither."""
+    found = pairs(asks(call("f"), call("g")), result("F"), result("G"))
+
+    assert found == {"F": "call_00000000", "G": "call_00000001"}
+
+
+def test_calls_sent_back_one_to_a_message_are_paired_in_order_too() -> None:
+    found = pairs(asks(call("f")), asks(call("g")), result("F"), result("G"))
+
+    assert found == {"F": "call_00000000", "G": "call_00000001"}
+
+
+@pytest.mark.parametrize("how", [{}, {"tool_name": "f"}])
+def test_a_call_that_the_user_has_spoken_after_is_answered_last(how: dict[str, str]) -> None:
+    user = {"role": "user", "content": "never mind"}
+
+    assert pairs(asks(call("f")), user, asks(call("f")), result("2", **how)) == {"2": "call_00000001"}
+    assert pairs(asks(call("f")), user, result("1", **how)) == {"1": "call_00000000"}
+    assert pairs(asks(call("f")), user, asks(call("g")), result("G"), result("1", tool_name="f")) == {
+        "G": "call_00000001",
+        "1": "call_00000000",
+    }
+
+
+def test_a_name_finds_an_earlier_turns_call_before_another_tools() -> None:
+    user = {"role": "user", "content": "and?"}
+
+    assert pairs(asks(call("f")), user, asks(call("g")), result("1", tool_name="f")) == {"1": "call_00000000"}
+
+
+def test_a_call_is_read_in_any_case() -> None:
+    written, lost = hub(
+        {"role": "assistant", "Tool_Calls": [{"ID": "a", "Type": "function", "Function": {"Name": "f", "INDEX": 0}}]}
+    )
+
+    assert written[0]["tool_calls"] == [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    assert lost == ()
+
+
+def test_what_nobody_knows_in_a_message_is_named() -> None:
+    odd_call = {"function": {"name": "f", "strange": 1}, "provider_specific_fields": {}, "nothing": None}
+    _, lost = hub(
+        {"role": "user", "content": "x", "annotations": [], "refusal": None},
+        {"role": "assistant", "Annotations": [], "annotations": [], "tool_calls": [odd_call]},
+    )
+
+    assert lost == (
+        "messages.annotations",
+        "messages.Annotations",
+        "messages.tool_calls.provider_specific_fields",
+        "messages.tool_calls.strange",
+    )
+
+
+@pytest.mark.parametrize(
+    "message, where",
+    [
+        ({}, "messages[0]"),
+        ({"role": 5}, "messages[0]"),
+        ({"role": "tool", "tool_name": []}, "messages[0]"),
+        ({"role": "assistant", "tool_calls": [{}]}, "messages[0].tool_calls[0]"),
+        ({"role": "assistant", "tool_calls": [{"id": 5, "function": {}}]}, "messages[0].tool_calls[0]"),
+        ({"role": "assistant", "tool_calls": [{"function": {}}]}, "messages[0].tool_calls[0].function"),
+        ({"role": "assistant", "tool_calls": [{"function": "f"}]}, "messages[0].tool_calls[0].function"),
+    ],
+)
+def test_what_cannot_be_read_is_named_by_its_place(message: dict[str, Any], where: str) -> None:
+    with pytest.raises(BadRequest, match="cannot be read") as caught:
+        hub(message)
+
+    assert caught.value.param == where
+
+
+@pytest.mark.parametrize("how", [{}, {"tool_name": "g"}])
+def test_a_second_result_of_a_call_is_nobody_elses(how: dict[str, str]) -> None:
+    asked = asks(call("f", call_id="a"), call("g", call_id="b"), call("g"))
+    told = [result("1", tool_call_id="a"), result("2", tool_call_id="a", **how), result("3", tool_call_id="b")]
+
+    assert pairs(asked, *told, result("4")) == {"1": "a", "2": "a", "3": "b", "4": "call_00000002"}
