@@ -117,7 +117,10 @@ def conformance(session: nox.Session, clients: str) -> None:
         where = ("conformance/ollama",)
     install_wheel(session)
     session.chdir("tests")
-    session.run("pytest", "-c", "../pyproject.toml", "--rootdir=..", *where, *session.posargs, env=environment)
+    session.run(
+        "pytest", "-c", "../pyproject.toml", "--rootdir=..", "--numprocesses=auto", "--dist=worksteal",
+        *where, *session.posargs, env=environment,
+    )  # fmt: skip
 
 
 @nox.session

@@ -1,12 +1,21 @@
-"""A running house for client libraries: a fixture, and its address for code that runs in a thread."""
+"""A running house for client libraries, and the pages that whole runs of them write.
+
+``MATRIX_PAGE`` and ``OLLAMA_PAGE`` name the files; ``nox -s conformance`` sets them. Nothing is written without.
+"""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from conformance import pages
 from house import House, open_house
 
 from passenger_trio.simulator import Simulator
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    pages.register(config, "MATRIX_PAGE", "place", "conformance.matrix.grid")
+    pages.register(config, "OLLAMA_PAGE", "ollama_place", "conformance.ollama.grid")
 
 
 @pytest.fixture

@@ -108,8 +108,8 @@ def word(place: Place) -> str:
     return YES if exception is None else exception.word
 
 
-def page(outcomes: Outcomes) -> str:
-    """The page, the same for the same outcomes. There must be one for each place."""
+def page(_before: str, outcomes: Outcomes) -> str:
+    """The page, the same for the same outcomes, whatever it was before. There must be one for each place."""
     notes: dict[str, int] = {}
     tables = [line for front in FRONTS for line in _table(front, outcomes, notes)]
     models = [f"`{endpoint.name}` is `{endpoint.model}` on `{endpoint.path}`" for endpoint in ENDPOINTS]

@@ -1,8 +1,4 @@
-"""The surroundings of Ollama's clients, and the table that a whole run of them writes into their page.
-
-``OLLAMA_PAGE`` names the page; ``nox -s conformance`` sets it. Nothing is written without it, nor by a run of some of
-the cells only.
-"""
+"""The surroundings of Ollama's clients."""
 
 import os
 from pathlib import Path
@@ -20,9 +16,6 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
-from conformance.ollama import grid  # noqa: E402
-from conformance.ollama.grid import Place  # noqa: E402
-
 OTHERS_WARNINGS = (
     "ignore:Items? '.+' on TypedDict class '.+' (is|are) using the .ReadOnly. qualifier:UserWarning",  # litellm's types
     "ignore:unclosed <socket:ResourceWarning",  # langchain-ollama and llm-ollama leave theirs to the collector
@@ -35,32 +28,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             for warning in OTHERS_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
-
-
-OUTCOMES = pytest.StashKey[dict[Place, str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[OUTCOMES] = {}
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
-    """Note what became of a cell: all of its phases must pass."""
-    report = yield
-    outcomes = item.config.stash[OUTCOMES]
-    for name, value in item.user_properties:
-        if name == "ollama_place":
-            place = Place(*str(value).split())
-            held = report.passed and outcomes.get(place) != grid.FAILS
-            outcomes[place] = grid.word(place) if held else grid.FAILS
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table if it is wanted and every cell has been played."""
-    outcomes = session.config.stash[OUTCOMES]
-    target = os.environ.get("OLLAMA_PAGE")
-    if target and outcomes.keys() == set(grid.places()):
-        path = Path(target)
-        path.write_text(grid.page(path.read_text(encoding="utf-8"), outcomes), encoding="utf-8")
