@@ -5,11 +5,12 @@
     PassengerError
     |-- BadRequest                400  the client's: what it sent cannot be served as it is
     |   |-- KeyRefused            401  the client's key, where one is configured
-    |   |-- Forbidden             403  a Host or an Origin that has no business here
+    |   |-- Forbidden             403  a Host or an Origin that has no business here, or what nobody may do here
     |   |-- ModelDisabled         403  a model that the account has not switched on
     |   |-- NotFound              404  no such route, model or method
     |   |-- MethodNotAllowed      405
     |   `-- TooLarge              413  a body over ``[server] max_body_mib``
+    |-- NotPulled                 500  Ollama's status for a model to pull that nobody has
     |-- NotLoggedIn               401  the user's: no login, or one that GitHub no longer honours
     |-- AccountRefused            403  the user's: GitHub says this account may not use Copilot
     |-- UpstreamRefused           its own  Copilot or GitHub answered, and the answer is no
@@ -70,7 +71,7 @@ class KeyRefused(BadRequest):
 
 
 class Forbidden(BadRequest):
-    """The request's Host or Origin belongs to somebody else's page."""
+    """The request's Host or Origin belongs to somebody else's page, or nobody may do this: delete a model, say."""
 
     status = 403
 
@@ -98,6 +99,10 @@ class TooLarge(BadRequest):
     """The body is over the configured limit."""
 
     status = 413
+
+
+class NotPulled(PassengerError):
+    """There is no such model to pull. Ollama says it with a 500."""
 
 
 class NotLoggedIn(PassengerError):

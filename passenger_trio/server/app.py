@@ -131,13 +131,17 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
         embeddings.routes(exchange),
         responses.routes(exchange),
         anthropic.routes(exchange),
+        ops.routes(),
+    ):
+        app.register_blueprint(pages)
+    for pages in (
         ollama.routes(exchange, shelf),
         ollama_embed.routes(exchange, shelf),
         ollama_models.routes(shelf),
         ollama_admin.routes(shelf),
-        ops.routes(),
     ):
         app.register_blueprint(pages)
+        app.register_blueprint(pages, name=f"v1_{pages.name}", url_prefix="/v1")  # for bases that end in it
 
     @app.errorhandler(Exception)
     async def fault(error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction] - registered

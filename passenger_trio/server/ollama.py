@@ -1,4 +1,4 @@
-"""Ollama's chat and generate, and the same under ``/v1`` for clients whose base ends in it, as passenger-rs's do."""
+"""Ollama's chat and generate."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -58,15 +58,11 @@ def routes(exchange: Exchange, shelf: Shelf) -> Blueprint:
     @pages.post("/api/chat")
     async def chat() -> Response:
         arrived = time.perf_counter_ns()
-        return await answer(read_chat(await read_body(current())), arrived)
-
-    @pages.post("/v1/api/chat")
-    async def chat_openai_shaped() -> Response:
-        arrived = time.perf_counter_ns()
-        return await answer(read_chat(await read_body(current()), openai_shaped=True), arrived)
+        request = current()
+        passenger_rs = request.path.startswith("/v1/")  # whose bodies are OpenAI's
+        return await answer(read_chat(await read_body(request), openai_shaped=passenger_rs), arrived)
 
     @pages.post("/api/generate")
-    @pages.post("/v1/api/generate")
     async def generate() -> Response:
         arrived = time.perf_counter_ns()
         return await answer(read_generate(await read_body(current())), arrived)

@@ -6,7 +6,7 @@ from typing import Final
 
 from quart import Blueprint, Response
 
-from passenger_trio.errors import BadRequest, PassengerError
+from passenger_trio.errors import BadRequest, Forbidden, NotPulled
 from passenger_trio.server.requests import current, json_response, read_body
 from passenger_trio.server.shelf import INVALID_NAME, NOT_FOUND, Shelf
 from passenger_trio.translate import ollama_models
@@ -21,22 +21,11 @@ QUOTED: Final = 350
 """Characters of a client's own that an error repeats at most."""
 
 
-class Refused(BadRequest):
-    """Ollama does this, and there is nothing here to do it with."""
-
-    status = 403
-
-
-class NotPulled(PassengerError):
-    """There is no such model to pull: Ollama says it with a 500."""
-
-
 def routes(shelf: Shelf) -> Blueprint:
-    """The routes, with and without ``/v1``."""
+    """The routes."""
     pages = Blueprint("ollama_admin", __name__)
 
     @pages.post("/api/pull")
-    @pages.post("/v1/api/pull")
     async def pull() -> Response:
         asked = ollama_models.read(await read_body(current()))
         if not is_valid(asked.model):
@@ -57,7 +46,6 @@ def routes(shelf: Shelf) -> Blueprint:
         return json_response(b"".join(map(ollama.line, lines)), content_type=STREAM_TYPE)
 
     @pages.post("/api/copy")
-    @pages.post("/v1/api/copy")
     async def copy() -> Response:
         asked = ollama_models.read(await read_body(current()))
         for role, name in (("source", asked.source), ("destination", asked.destination)):
@@ -67,58 +55,49 @@ def routes(shelf: Shelf) -> Blueprint:
         names = shelf.catalogue.names
         taken = names.uncopied(asked.destination)
         if taken is not None and taken.id != model.id:
-            raise Refused(f"{asked.destination} means {taken.id} here, and cannot be the name of another model")
+            raise Forbidden(f"{asked.destination} means {taken.id} here, and cannot be the name of another model")
         if names.with_id(asked.destination) is None:
             shelf.catalogue.copies.make(asked.destination, model.id)
         return _nothing()
 
     @pages.delete("/api/delete")
-    @pages.delete("/v1/api/delete")
     async def delete() -> Response:
         name = ollama_models.read(await read_body(current())).model
         if not is_valid(name):
             raise BadRequest(f"name {_quoted(name)} is invalid", param="model")
         if not shelf.catalogue.copies.forget(name):
             model = await shelf.listed(name, missing=NOT_FOUND)
-            raise Refused(f"{model.id} is one of Copilot's models, and cannot be deleted from here")
+            raise Forbidden(f"{model.id} is one of Copilot's models, and cannot be deleted from here")
         return _nothing()
 
     @pages.post("/api/push")
-    @pages.post("/v1/api/push")
     async def push() -> Response:
-        raise Refused("the models are Copilot's, and cannot be pushed anywhere")
+        raise Forbidden("the models are Copilot's, and cannot be pushed anywhere")
 
     @pages.post("/api/create")
-    @pages.post("/v1/api/create")
     async def create() -> Response:
-        raise Refused("the models are Copilot's, and none can be created; /api/copy gives one another name")
+        raise Forbidden("the models are Copilot's, and none can be created; /api/copy gives one another name")
 
     @pages.route("/api/blobs/<digest>", methods=["HEAD"])
-    @pages.route("/v1/api/blobs/<digest>", methods=["HEAD"])
     async def blob(**_: str) -> Response:
         return _nothing(404)
 
     @pages.post("/api/blobs/<digest>")
-    @pages.post("/v1/api/blobs/<digest>")
     async def upload(**_: str) -> Response:
-        raise Refused("the models are Copilot's, and no file of a model can be uploaded")
+        raise Forbidden("the models are Copilot's, and no file of a model can be uploaded")
 
     @pages.post("/api/signout")
-    @pages.post("/v1/api/signout")
     async def sign_out() -> Response:
         return _nothing()
 
     @pages.delete("/api/user/keys/<path:key>")
-    @pages.delete("/v1/api/user/keys/<path:key>")
     async def forget_key(**_: str) -> Response:
-        raise Refused("there are no keys of ollama.com here; `passenger-trio logout` forgets GitHub's login")
+        raise Forbidden("there are no keys of ollama.com here; `passenger-trio logout` forgets GitHub's login")
 
     @pages.post("/api/experimental/web_search")
-    @pages.post("/v1/api/experimental/web_search")
     @pages.post("/api/experimental/web_fetch")
-    @pages.post("/v1/api/experimental/web_fetch")
     async def web() -> Response:
-        raise Refused("the web is not searched and not fetched here; ollama.com does it for Ollama")
+        raise Forbidden("the web is not searched and not fetched here; ollama.com does it for Ollama")
 
     return pages
 

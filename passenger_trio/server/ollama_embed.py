@@ -1,4 +1,4 @@
-"""Ollama's embeddings: ``/api/embed`` and the older ``/api/embeddings``, with and without ``/v1``."""
+"""Ollama's embeddings: ``/api/embed`` and the older ``/api/embeddings``."""
 
 import time
 
@@ -34,7 +34,6 @@ def routes(exchange: Exchange, shelf: Shelf) -> Blueprint:
         return sent or time.perf_counter_ns()
 
     @pages.post("/api/embed")
-    @pages.post("/v1/api/embed")
     async def rows() -> Response:
         arrived = time.perf_counter_ns()
         asked = front.read_embed(await read_body(current()))
@@ -44,7 +43,6 @@ def routes(exchange: Exchange, shelf: Shelf) -> Blueprint:
         return json_response(written, content_type=JSON_TYPE, dropped=asked.dropped)
 
     @pages.post("/api/embeddings")
-    @pages.post("/v1/api/embeddings")
     async def row() -> Response:
         asked = front.read_embeddings(await read_body(current()))
         answer = front.Answer()

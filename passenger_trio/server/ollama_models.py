@@ -32,17 +32,15 @@ ME: Final = {
 
 
 def routes(shelf: Shelf) -> Blueprint:
-    """The routes, with and without ``/v1``."""
+    """The routes."""
     pages = Blueprint("ollama_models", __name__)
 
     @pages.get("/api/tags")
-    @pages.get("/v1/api/tags")
     async def tags() -> Response:
         models = await shelf.catalogue.models()
         return json_response(ollama_models.tags(models, shelf.catalogue.copies.all()), content_type=JSON_TYPE)
 
     @pages.post("/api/show")
-    @pages.post("/v1/api/show")
     async def show() -> Response:
         request = current()
         name = ollama_models.read(await read_body(request)).model
@@ -55,27 +53,22 @@ def routes(shelf: Shelf) -> Blueprint:
         )
 
     @pages.get("/api/ps")
-    @pages.get("/v1/api/ps")
     async def running() -> Response:
         return json_response(ollama_models.running(shelf.in_use()), content_type=JSON_TYPE)
 
     @pages.get("/api/version")
-    @pages.get("/v1/api/version")
     async def version() -> Response:
         return json_response(envelope.encode({"version": VERSION}), content_type=JSON_TYPE)
 
     @pages.get("/api/status")
-    @pages.get("/v1/api/status")
     async def status() -> Response:
         return json_response(envelope.encode(CLOUD), content_type=JSON_TYPE)
 
     @pages.post("/api/me")
-    @pages.post("/v1/api/me")
     async def me() -> Response:
         return json_response(envelope.encode(ME), content_type=JSON_TYPE)
 
     @pages.get("/api/experimental/model-recommendations")
-    @pages.get("/v1/api/experimental/model-recommendations")
     async def recommendations() -> Response:
         return json_response(envelope.encode({"recommendations": []}), content_type=JSON_TYPE)
 
