@@ -258,11 +258,15 @@ async def test_a_second_port_is_ollamas_and_is_told_and_closed_as_the_first(
     assert (sock.fileno(), ollama.fileno()) == (-1, -1)
 
 
-async def test_systemd_is_told_when_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", ["notify", "@passenger-trio-{pid}"])
+async def test_systemd_is_told_when_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """The file is named from its directory: the whole path may be longer than a socket's address can be."""
+    monkeypatch.chdir(tmp_path)
+    address = form.format(pid=os.getpid())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
+        systemd.bind(address.replace("@", "\0"))
         systemd.setblocking(False)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
         async with open_house(Simulator(), tmp_path):
             said = systemd.recv(100)
 
