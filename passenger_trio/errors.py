@@ -9,7 +9,8 @@
     |   |-- ModelDisabled         403  a model that the account has not switched on
     |   |-- NotFound              404  no such route, model or method
     |   |-- MethodNotAllowed      405
-    |   `-- TooLarge              413  a body over ``[server] max_body_mib``
+    |   |-- TooLarge              413  a body over ``[server] max_body_mib``
+    |   `-- UnsupportedBody       415  a form that a web page sends, or a packing that is not known
     |-- NotPulled                 500  Ollama's status for a model to pull that nobody has
     |-- NotLoggedIn               401  the user's: no login, or one that GitHub no longer honours
     |-- AccountRefused            403  the user's: GitHub says this account may not use Copilot
@@ -17,9 +18,11 @@
     |   |-- ContextTooLong        its own  the prompt does not fit into the model
     |   `-- QuotaExceeded         its own  the account has used up what it may use
     |-- UpstreamUnreachable       502  no connection came about; nothing was sent
-    |-- UpstreamTimeout           504  silence for longer than ``[copilot] read_timeout``
+    |-- UpstreamTimeout           504  a time limit of ``[copilot]`` is over
     |-- UpstreamBroke             502  it answered, and then broke off or talked nonsense
     |-- TokenUnavailable          503  the Copilot token is dead and cannot be renewed right now
+    |-- Overloaded                503  more requests at once than ``[server]`` lets in
+    |-- Stopping                  503  the server is being stopped
     `-- Unable                         the program cannot start or go on: the person at the terminal can mend it
         |-- ConfigError                a key, value or file of the configuration
         |-- LoginFailed                the device flow ended without a login
@@ -65,7 +68,7 @@ class BadRequest(PassengerError):
 
 
 class KeyRefused(BadRequest):
-    """``[server] api_key`` is set and the client's key is another, or none."""
+    """A key is needed, and the client's is none of those that there are, or there is none."""
 
     status = 401
 
@@ -99,6 +102,12 @@ class TooLarge(BadRequest):
     """The body is over the configured limit."""
 
     status = 413
+
+
+class UnsupportedBody(BadRequest):
+    """The body is of a kind, or packed in a way, that is not read here."""
+
+    status = 415
 
 
 class NotPulled(PassengerError):
@@ -173,7 +182,7 @@ class UpstreamUnreachable(PassengerError):
 
 
 class UpstreamTimeout(PassengerError):
-    """Upstream stayed silent for longer than is allowed."""
+    """Upstream stayed silent, or its answer went on, for longer than is allowed."""
 
     status = 504
 
@@ -186,6 +195,18 @@ class UpstreamBroke(PassengerError):
 
 class TokenUnavailable(PassengerError):
     """The Copilot token is dead and the last attempt to renew it failed."""
+
+    status = 503
+
+
+class Overloaded(PassengerError):
+    """More requests at once than are let in, and more waiting, or for longer, than may."""
+
+    status = 503
+
+
+class Stopping(PassengerError):
+    """The server is being stopped, and has waited for the answer as long as it may."""
 
     status = 503
 

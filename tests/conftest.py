@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-_SECRETS = re.compile(r"gh[a-z]_[A-Za-z0-9]{30,}|tid=[0-9a-f]{32}")
+_SECRETS = re.compile(r"gh[a-z]_[A-Za-z0-9]{30,}|tid=[0-9a-f]{32}|pt-[A-Za-z0-9_-]{43}")
 
 
 class _Listener(logging.Handler):

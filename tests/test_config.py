@@ -397,8 +397,10 @@ def test_loopback_is_this_machine_and_no_other(host: str, expected: bool) -> Non
 
 def test_the_shipped_file_shows_every_key_with_its_default_and_nothing_else() -> None:
     shown = tomllib.loads(SHIPPED.read_text())
+    known = msgspec.json.decode(msgspec.json.encode(Config(), enc_hook=Secret.reveal))
 
-    assert shown == msgspec.json.decode(msgspec.json.encode(Config(), enc_hook=Secret.reveal))
+    assert known.pop("login") == "", "a login is in the environment alone"
+    assert shown == known
 
 
 def test_the_shipped_file_is_the_default_configuration() -> None:
@@ -433,3 +435,26 @@ def test_the_examples_in_the_shipped_file_can_be_used_as_they_stand(tmp_path: Pa
 @given(st.text(max_size=20))
 def test_no_text_of_an_address_can_do_harm(host: str) -> None:
     assert is_loopback(host) in {True, False}
+
+
+# A login in the environment
+
+
+def test_a_github_token_in_the_environment_is_the_login_and_shows_nowhere() -> None:
+    loaded = load(environ={config.GITHUB_TOKEN: " ghu_abc\n"})
+
+    assert loaded.config.login == Secret("ghu_abc")
+    assert "ghu_abc" not in repr(loaded)
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_an_empty_variable_is_no_login(text: str) -> None:
+    assert not load(environ={config.GITHUB_TOKEN: text}).config.login
+
+
+@pytest.mark.parametrize("text", ["ghu_a b", "ghu_a\r\nX-Evil: 1", "ghu_\u00e4"])
+def test_what_cannot_go_into_a_header_is_no_token_and_is_not_repeated(text: str) -> None:
+    with pytest.raises(ConfigError, match="PASSENGER_TRIO_GITHUB_TOKEN") as caught:
+        load(environ={config.GITHUB_TOKEN: text})
+
+    assert text not in caught.value.message

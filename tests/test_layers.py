@@ -36,7 +36,7 @@ FENCED = {
 }
 """Per library the places that may import it."""
 
-PURE = ("wire/", "translate/", "errors.py", "secret.py", "copilot/protocol.py")
+PURE = ("wire/", "translate/", "errors.py", "secret.py", "copilot/life.py", "copilot/protocol.py")
 PURE_LIBRARIES = {
     "msgspec", "passenger_trio", "base64", "struct",
     "bisect", "collections", "contextlib", "dataclasses", "email", "enum", "functools", "hashlib", "itertools", "re",

@@ -18,7 +18,7 @@ from fakes import FakeCopilot, FakeFetch, FakeTokens, Script, answer
 from house import open_house
 
 from passenger_trio.config import DEFAULT_API_BASE_URL, Config, Copilot
-from passenger_trio.copilot import protocol
+from passenger_trio.copilot import life, protocol
 from passenger_trio.copilot.account import Account
 from passenger_trio.copilot.catalogue import Catalogue, parse
 from passenger_trio.copilot.client import Answer, CopilotClient
@@ -177,8 +177,8 @@ async def test_a_token_leads_to_its_host_and_lives_for_half_an_hour(name: str) -
 
     assert protocol.api_base(DEFAULT_API_BASE_URL, envelope) == f"https://api.{plan}.githubcopilot.com"
     assert envelope.sku == sku
-    assert protocol.token_life(envelope, told) == 1800
-    assert protocol.token_life(envelope, None) == 1560
+    assert life.token_life(envelope, told) == 1800
+    assert life.token_life(envelope, None) == 1560
 
 
 PLANS = {

@@ -1,14 +1,17 @@
-"""A token keeper with fakes on either side: the files, and GitHub's exchange. Its clock is trio's."""
+"""A keeper of the token with a store and a GitHub in memory, and a wall clock that runs with trio's."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from email.utils import formatdate
 
 import trio
 
+from passenger_trio.copilot.saved import Exchanged
 from passenger_trio.copilot.store import SavedToken
-from passenger_trio.copilot.tokens import Exchanged, TokenKeeper
-from passenger_trio.errors import PassengerError, StoreError
+from passenger_trio.copilot.tokens import TokenKeeper
+from passenger_trio.errors import (
+    PassengerError,
+    StoreError,
+)
 from passenger_trio.secret import Secret
 from passenger_trio.wire.github import Endpoints, TokenEnvelope
 
@@ -22,6 +25,7 @@ class FakeStore:
         self.login = Secret(login) if login is not None else None
         self.saved: SavedToken | None = None
         self.unwritable = False
+        self.environment: Secret | None = None
         self.lock = trio.Lock()
 
     async def read_access(self) -> Secret | None:
@@ -81,6 +85,8 @@ def wall() -> float:
 
 
 def trio_date(seconds: int) -> str:
+    from email.utils import formatdate  # noqa: PLC0415
+
     return formatdate(seconds, usegmt=True)
 
 

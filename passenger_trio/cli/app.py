@@ -93,7 +93,11 @@ def serve(
     """
     from passenger_trio.cli import serve
 
-    return serve.run(_ready(files, address, ollama=ollama).config, simulated=simulator)
+    return serve.run(
+        _ready(files, address, ollama=ollama).config,
+        simulated=simulator,
+        reload=lambda: _read(files, address, ollama=ollama).config,
+    )
 
 
 def login(*, no_browser: bool = False, files: Files | None = None) -> int:
@@ -171,6 +175,43 @@ def enable_model(
     return models.enable(_ready(files).config, name, yes=yes)
 
 
+_Holder = Annotated[str, Parameter(help="The name of the client that has the key.")]
+
+
+def add_key(name: _Holder, /) -> int:
+    """Make a key for a client, and show it this once.
+
+    The key goes to stdout, and what else is said to stderr. Only its hash is kept.
+    """
+    from passenger_trio.cli import keys
+
+    return keys.add(name)
+
+
+def keys(*, as_json: _Json = False) -> int:
+    """List, make and take back the keys of clients.
+
+    A server asks for keys where it serves others than this machine (--host), and
+    where require_key = true stands under [server] in config.toml. The log names
+    the key of each request.
+    """
+    from passenger_trio.cli import keys
+
+    return keys.show(as_json=as_json)
+
+
+def list_keys(*, as_json: _Json = False) -> int:
+    """List the names of the keys, and when they were made."""
+    return keys(as_json=as_json)
+
+
+def revoke_key(name: _Holder, /) -> int:
+    """Take a key back, also from a server that is running."""
+    from passenger_trio.cli import keys
+
+    return keys.revoke(name)
+
+
 def simulator(
     *,
     host: Annotated[str, Parameter(show_default=True)] = "127.0.0.1",
@@ -212,10 +253,12 @@ def build_cli() -> App:
         suppress_keyboard_interrupt=False,
     )
     cli.default(serve)
-    verbs: tuple[Callable[..., int], ...] = (serve, login, logout, refresh_token, status, models, simulator)
+    verbs: tuple[Callable[..., int], ...] = (serve, login, logout, refresh_token, status, models, keys, simulator)
     for position, verb in enumerate(verbs):
         cli.command(verb, help_epilogue="", sort_key=position)
     cli["models"].command(enable_model, name="enable", help_epilogue="")
+    for verb, name in ((add_key, "add"), (list_keys, "list"), (revoke_key, "revoke")):
+        cli["keys"].command(verb, name=name, help_epilogue="")
     return cli
 
 
@@ -245,8 +288,14 @@ def _ready(files: Files | None, address: Address | None = None, *, ollama: bool 
     """The configuration, with the log set up as it says. Raises :class:`~passenger_trio.errors.ConfigError`."""
     from passenger_trio.cli import logs
 
+    loaded = _read(files, address, ollama=ollama)
+    logs.set_up(loaded.config.server.log_level)
+    return loaded
+
+
+def _read(files: Files | None, address: Address | None, *, ollama: bool | None) -> Loaded:
     files, address = files or Files(), address or Address()
-    loaded = load(
+    return load(
         files.config,
         flags={
             "tokens.access_token_path": files.access_token_path,
@@ -257,5 +306,3 @@ def _ready(files: Files | None, address: Address | None = None, *, ollama: bool 
             "server.ollama": ollama,
         },
     )
-    logs.set_up(loaded.config.server.log_level)
-    return loaded

@@ -14,7 +14,7 @@ import trio
 from passenger_trio.cli.outcome import Exit
 from passenger_trio.cli.session import Session
 from passenger_trio.cli.wording import clock, span
-from passenger_trio.config import Config
+from passenger_trio.config import GITHUB_TOKEN, Config
 from passenger_trio.copilot import login, protocol
 from passenger_trio.copilot.client import open_http
 from passenger_trio.secret import Secret
@@ -59,7 +59,7 @@ class Visit:
             session = Session(http, self._config)
             await session.store.check_writable()
             _say(NOTICE + "\n")
-            if session.store.access_path.exists():
+            if await session.store.has_login():
                 _say("Somebody is logged in already; this login takes the place of that one.\n")
             code = await login.begin(session.fetch, self._config.github)
             _say(f"Open this page:  {code.verification_uri}\nand enter:       {code.user_code}\n")
@@ -70,16 +70,18 @@ class Visit:
             await self._keep(session, token)
             user = await session.account.user(token)
             _say(f"Logged in as {user.login}." if user is not None else "Logged in.")
-            _say(f"Saved {session.store.access_path}")
-            copilot = await session.renewed()
-            _say(f"Saved {session.store.copilot_path}")
+            _say(f"Saved {session.store.place(session.store.access_path)}")
+            copilot = await session.fresh(token)  # a server that runs may have been quicker
+            _say(f"Saved {session.store.place(session.store.copilot_path)}")
             if copilot.sku:
                 _say(f"The account's Copilot plan is {copilot.sku}.")
+            if session.store.environment:
+                _say(f"\n{GITHUB_TOKEN} is set, and is used in place of this login until it is unset.")
             _say("\nStart the server with `passenger-trio serve`.")
 
     async def _keep(self, session: Session, token: Secret) -> None:
         async with session.store.locked():
-            await session.store.clear()  # a Copilot token there may be of another account
+            await session.store.forget_copilot()  # it may be of another account
             await session.store.save_access(token)
         self.saved = True
 

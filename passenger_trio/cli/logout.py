@@ -3,7 +3,7 @@
 import trio
 
 from passenger_trio.cli.outcome import Exit
-from passenger_trio.config import Config
+from passenger_trio.config import GITHUB_TOKEN, Config
 from passenger_trio.copilot.store import TokenStore
 
 
@@ -11,10 +11,12 @@ def run(config: Config) -> int:
     """Delete both token files and say which were there."""
     store = TokenStore.of(config)
     gone = trio.run(store.clear)
+    if store.environment:
+        print(f"{GITHUB_TOKEN} is set, and is a login as well; unset it.")
     if not gone:
-        print(f"Nobody was logged in: neither {store.access_path} nor {store.copilot_path} exists.")
+        print(f"Nobody was logged in: neither {store.place(store.access_path)} nor {store.copilot_path} exists.")
         return Exit.GOOD
     for path in gone:
-        print(f"Deleted {path}")
+        print(f"Deleted {store.place(path)}")
     print("GitHub still lists the permission; take it back at https://github.com/settings/apps/authorizations")
     return Exit.GOOD

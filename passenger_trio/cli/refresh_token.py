@@ -10,7 +10,7 @@ from passenger_trio.cli.session import Session
 from passenger_trio.cli.wording import span
 from passenger_trio.config import Config
 from passenger_trio.copilot.client import open_http
-from passenger_trio.copilot.tokens import end_of
+from passenger_trio.copilot.saved import end_of
 
 
 class Report(msgspec.Struct):

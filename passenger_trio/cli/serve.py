@@ -4,6 +4,7 @@ import functools
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import msgspec
@@ -17,16 +18,18 @@ from passenger_trio.secret import Secret
 from passenger_trio.server import run as server
 from passenger_trio.server.guard import refuse_exposure
 from passenger_trio.server.ollama_port import listen_beside
+from passenger_trio.server.tls import refuse_half_a_certificate
 from passenger_trio.simulator import Simulator, serve as serve_simulator
 
 
-def run(config: Config, *, simulated: bool) -> int:
+def run(config: Config, *, simulated: bool, reload: Callable[[], Config] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Raises as :func:`passenger_trio.server.run.serve` does.
 
-    ``simulated`` puts the simulator in the place of GitHub and Copilot: a free port of its own, logged in, with files
-    that are deleted at the end.
+    ``reload`` reads the configuration again, for SIGHUP. ``simulated`` puts the simulator in the place of GitHub and
+    Copilot: a free port of its own, logged in, with files that are deleted at the end.
     """
     refuse_exposure(config.server)
+    refuse_half_a_certificate(config.server)
     with ExitStack() as opened:
         sock = opened.enter_context(server.listen(config.server.host, config.server.port))
         ollama = listen_beside(sock) if config.server.ollama else None
@@ -34,21 +37,28 @@ def run(config: Config, *, simulated: bool) -> int:
             opened.enter_context(ollama)
         serve = functools.partial(server.serve, ollama=ollama)
         if not simulated:
-            trio.run(serve, config, sock)
+            trio.run(functools.partial(serve, config, sock, reload=reload))
             return Exit.GOOD
         directory = opened.enter_context(tempfile.TemporaryDirectory(prefix="passenger-trio-"))
         other = opened.enter_context(server.listen("127.0.0.1", 0))
-        config = in_place(pointed_at(config, server.origin_of(other)), directory)
+        origin = server.origin_of(other)
+
+        def simulating(config: Config) -> Config:
+            return in_place(pointed_at(config, origin), directory)
+
+        config = simulating(config)
         companion = functools.partial(_simulate, config, other)
-        trio.run(functools.partial(serve, config, sock, companions=[companion], task_status=_Banner()))
+        again = None if reload is None else lambda: simulating(reload())
+        trio.run(functools.partial(serve, config, sock, companions=[companion], reload=again, task_status=_Banner()))
     return Exit.GOOD
 
 
 def in_place(config: Config, directory: str) -> Config:
-    """``config`` with all files that are written in ``directory``."""
+    """``config`` with all files that are written in ``directory``, and with the login there alone."""
     return msgspec.structs.replace(
         config,
-        tokens=Tokens(f"{directory}/access_token.json", f"{directory}/token.json"),
+        tokens=Tokens(access_token_path=f"{directory}/access_token.json", copilot_token_path=f"{directory}/token.json"),
+        login=Secret(""),
         models=msgspec.structs.replace(config.models, cache_path=f"{directory}/models.json"),
     )
 

@@ -6,8 +6,9 @@ from passenger_trio.config import Config
 from passenger_trio.copilot import protocol
 from passenger_trio.copilot.account import Account
 from passenger_trio.copilot.client import Http, fetcher
+from passenger_trio.copilot.saved import end_of, is_good, reckon
 from passenger_trio.copilot.store import SavedToken, TokenStore
-from passenger_trio.copilot.tokens import CopilotToken, end_of, reckon
+from passenger_trio.copilot.tokens import CopilotToken
 from passenger_trio.errors import NotLoggedIn
 from passenger_trio.secret import Secret
 
@@ -25,7 +26,7 @@ class Session:
         login = await self.store.read_access()
         if login is None:
             raise NotLoggedIn(
-                f"Nobody is logged in: {self.store.access_path} does not exist. Run `passenger-trio login`."
+                f"Nobody is logged in: {self.store.login_place} does not exist. Run `passenger-trio login`."
             )
         return login
 
@@ -35,40 +36,45 @@ class Session:
         async with self.store.locked():
             return await self._exchange(login)
 
-    async def fresh(self) -> SavedToken:
-        """The saved Copilot token if it is still good, else a new one. Raises as :meth:`renewed`."""
-        if (saved := await self._good()) is not None:
-            return saved
-        login = await self.login()
-        async with self.store.locked():
-            return await self._good() or await self._exchange(login)  # another process may have been first
+    async def fresh(self, login: Secret | None = None, *, refused: Secret | None = None) -> SavedToken:
+        """The saved Copilot token if it is still good, and not the ``refused`` one, else a new one.
 
-    async def _good(self) -> SavedToken | None:
+        ``login`` is one that has just been saved; else it is that of the moment. Raises as :meth:`renewed`.
+        """
+        login = login or await self.login()
+        if (saved := await self._good(login, refused)) is not None:
+            return saved
+        async with self.store.locked():  # another process may have been first
+            return await self._good(login, refused) or await self._exchange(login)
+
+    async def _good(self, login: Secret, refused: Secret | None) -> SavedToken | None:
         saved = await self.store.read_copilot()
-        return saved if saved is not None and end_of(saved) - time.time() > protocol.RENEW_BEFORE else None
+        if saved is None or (refused is not None and refused.reveal() == saved.token):
+            return None
+        return saved if is_good(saved, time.time(), login, own=not self.store.environment) else None
 
     async def _exchange(self, login: Secret) -> SavedToken:
         asked = time.time()
-        saved, _ = reckon(await self.account.exchange(login), asked)
+        saved, _ = reckon(await self.account.exchange(login), asked, login)
         await self.store.save_copilot(saved)
         return saved
 
 
 class OneShot:
-    """Tokens for a single call: the saved one, or a new one when that is refused."""
+    """Tokens for a single call: the saved one, or another when that is refused."""
 
     def __init__(self, session: Session, api_base_url: str) -> None:
         self._session = session
         self._api_base_url = api_base_url
-        self._refused = False
+        self._refused: Secret | None = None
 
     async def current(self) -> CopilotToken:
         """A live token. Raises as :meth:`Session.renewed`."""
-        saved = await (self._session.renewed() if self._refused else self._session.fresh())
+        saved = await self._session.fresh(refused=self._refused)
         base = protocol.api_base(self._api_base_url, saved.envelope())
         return CopilotToken(Secret(saved.token), end_of(saved), base, saved.sku)
 
-    def doubt(self, token: CopilotToken) -> bool:  # noqa: ARG002 - there is only the one
-        """Copilot has refused the token: the next :meth:`current` fetches another."""
-        self._refused = True
+    def doubt(self, token: CopilotToken) -> bool:
+        """Copilot has refused the token: the next :meth:`current` gives another."""
+        self._refused = token.secret
         return True

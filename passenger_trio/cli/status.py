@@ -16,8 +16,8 @@ from passenger_trio.config import SECTIONS, Config, Loaded, Server, config_direc
 from passenger_trio.copilot import protocol
 from passenger_trio.copilot.account import Account
 from passenger_trio.copilot.client import Answer, Fetch, open_http
+from passenger_trio.copilot.saved import end_of
 from passenger_trio.copilot.store import TokenStore
-from passenger_trio.copilot.tokens import end_of
 from passenger_trio.errors import PassengerError
 from passenger_trio.secret import MASK, Secret
 
@@ -101,11 +101,15 @@ async def _look(loaded: Loaded) -> Report:
             version=__version__,
             config_file=str(loaded.file.absolute()) if loaded.file is not None else None,
             account=account,
-            login=FileState(str(session.store.access_path.absolute()), login is not None),
+            login=FileState(_place(session.store), login is not None),
             copilot_token=token,
             server=ServerState(address, await _answers(session.fetch, address)),
             settings=_settings(loaded),
         )
+
+
+def _place(store: TokenStore) -> str:
+    return store.login_place if store.environment else str(store.access_path.absolute())
 
 
 async def _whose(fetch: Fetch, config: Config, login: Secret) -> AccountState:
@@ -134,14 +138,14 @@ async def _token(store: TokenStore) -> TokenState:
 
 def address_of(server: Server) -> str:
     """Where a client on this machine finds the server; one that serves on all addresses is found on loopback."""
-    host = server.host.strip("[]")
+    host, scheme = server.host.strip("[]"), "https" if server.certfile else "http"
     try:
         number = ip_address(host)
     except ValueError:
-        return f"http://{host}:{server.port}"
+        return f"{scheme}://{host}:{server.port}"
     if number.is_unspecified:
         host = "127.0.0.1" if number.version == 4 else "::1"
-    return f"http://[{host}]:{server.port}" if number.version == 6 else f"http://{host}:{server.port}"
+    return f"{scheme}://[{host}]:{server.port}" if number.version == 6 else f"{scheme}://{host}:{server.port}"
 
 
 async def _answers(fetch: Fetch, address: str) -> bool:

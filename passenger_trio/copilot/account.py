@@ -3,11 +3,11 @@
 from typing import Final
 from urllib.parse import urlsplit
 
-from passenger_trio.config import Config
-from passenger_trio.copilot import protocol
+from passenger_trio.config import GITHUB_TOKEN, Config
+from passenger_trio.copilot import life, protocol
 from passenger_trio.copilot.client import Fetch
-from passenger_trio.copilot.tokens import Exchanged
-from passenger_trio.errors import AccountRefused, PassengerError, UpstreamBroke
+from passenger_trio.copilot.saved import Exchanged
+from passenger_trio.errors import AccountRefused, NotLoggedIn, PassengerError, UpstreamBroke
 from passenger_trio.secret import Secret
 from passenger_trio.wire import envelope, github
 
@@ -21,6 +21,7 @@ class Account:
         self._fetch = fetch
         self._token_url = config.github.copilot_token_url
         self._headers = protocol.github_headers(config.copilot)
+        self._environment = config.login
 
     def _authorized(self, login: Secret) -> protocol.Headers:
         return [*self._headers, ("Authorization", f"token {login.reveal()}")]
@@ -33,7 +34,7 @@ class Account:
         """
         answer = await self._fetch("GET", self._token_url, self._authorized(login))
         if answer.status != 200:
-            raise protocol.token_refusal(answer.status, answer.headers, answer.body)
+            raise self._explained(protocol.token_refusal(answer.status, answer.headers, answer.body), login)
         try:
             token = github.decode_envelope(answer.body)
         except envelope.UNREADABLE:
@@ -44,6 +45,17 @@ class Account:
                 code="chat_disabled",
             )
         return Exchanged(token, answer.headers.get("date"))
+
+    def _explained(self, error: PassengerError, login: Secret) -> PassengerError:
+        """A refusal, with what the kind of the token and the place where it came from have to do with it."""
+        environment = bool(self._environment) and login == self._environment
+        doubts = life.doubts_about(login.reveal())
+        if isinstance(error, NotLoggedIn) and environment:
+            told = f"GitHub does not honour the token in {GITHUB_TOKEN}. {doubts}"
+            return NotLoggedIn(f"{told.strip()} {life.remedy(environment=True)}", code=error.code)
+        if isinstance(error, AccountRefused) and error.code is None and doubts:
+            return AccountRefused(f"{error.message.rstrip('.')}. {doubts}", code=error.code)
+        return error
 
     async def user(self, login: Secret) -> github.User | None:
         """Whose login it is, or ``None`` where GitHub does not say: knowing it is pleasant and no more."""

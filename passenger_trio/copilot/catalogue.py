@@ -195,6 +195,16 @@ class Catalogue:
             with trio.move_on_after(pause):
                 await self._wanted.wait()
 
+    @property
+    def count(self) -> int:
+        """How many models are on the list at hand."""
+        return len(self._models)
+
+    @property
+    def failure(self) -> PassengerError | None:
+        """Why the last fetch failed, if it did."""
+        return self._failure
+
     async def remember(self) -> bool:
         """Take the list of an earlier run, to begin with. Returns whether there is one."""
         if self._known is not None and (found := await self._known.read()):
@@ -254,6 +264,11 @@ class Catalogue:
         self._models = found
         self.names = Names(found, self._aliases, self.copies)
         self._loaded = True
+
+    def rename(self, aliases: Mapping[str, str]) -> None:
+        """Take other names of the user's own in place of those there were."""
+        self._aliases = aliases
+        self.names = Names(self._models, aliases, self.copies)
 
     async def load(self) -> list[Model]:
         """Fetch the list now and return it; what :meth:`models` knows stays as it is. Raises the upstream errors."""

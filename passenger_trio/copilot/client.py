@@ -1,6 +1,7 @@
 """Bytes to the other side and back. Here, and nowhere else, httpx's errors become ours."""
 
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -10,8 +11,9 @@ import httpx
 import trio
 
 from passenger_trio.config import Copilot
-from passenger_trio.copilot import protocol
+from passenger_trio.copilot import limits, protocol
 from passenger_trio.copilot.tokens import CopilotToken, Tokens
+from passenger_trio.copilot.unpacking import Unpacked
 from passenger_trio.errors import PassengerError, UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
 from passenger_trio.secret import Secret
 
@@ -24,12 +26,15 @@ Transport = httpx.AsyncBaseTransport
 ERROR_BODY_LIMIT: Final = 1 << 20
 """Bytes of an error's body that are read; GitHub's HTML page is 54 kB."""
 
+LONGEST_ANSWER: Final = 256 << 20
+"""Bytes of a whole answer; 2048 embeddings of 3072 numbers are about 130 MB."""
+
 
 def open_http(config: Copilot, *, transport: Transport | None = None) -> httpx.AsyncClient:
     """The one client of the process; close it. Proxies come from the environment, but never for this machine.
 
-    Redirects are not followed: a token goes to the host it is meant for. ``read_timeout`` bounds upstream's silence,
-    which a thinking model may fill with minutes; there is no limit on a whole answer.
+    Redirects are not followed: a token goes to the host it is meant for. What Copilot is asked has limits of its own,
+    see :mod:`passenger_trio.copilot.limits`.
     """
     timeout = httpx.Timeout(
         connect=config.connect_timeout, read=config.read_timeout, write=config.read_timeout, pool=config.connect_timeout
@@ -81,7 +86,16 @@ def fetcher(http: httpx.AsyncClient, *, read_timeout: float = 30.0) -> Fetch:
     async def fetch(method: str, url: str, headers: protocol.Headers, content: bytes | None = None) -> Answer:
         with our_errors(httpx.URL(url).host):
             timeout = httpx.Timeout(http.timeout.connect, read=read_timeout)
-            response = await http.request(method, url, headers=headers, content=content, timeout=timeout)
+            request = http.build_request(
+                method,
+                url,
+                headers=headers,
+                content=content,
+                timeout=timeout,
+                extensions={"trace": limits.notice_death},
+            )
+            request.stream = _Body(content or b"")
+            response = await http.send(request)
         return Answer(response.status_code, dict(response.headers), response.content)
 
     return fetch
@@ -90,24 +104,36 @@ def fetcher(http: httpx.AsyncClient, *, read_timeout: float = 30.0) -> Fetch:
 class Reply:
     """An answer of Copilot's that has begun with a good status. Whoever opened it closes it: :meth:`aclose`.
 
-    ``sent`` is when the request began its way, in nanoseconds of :func:`time.perf_counter_ns`.
+    ``sent`` is when the request began its way, in nanoseconds of :func:`time.perf_counter_ns`; ``due`` is when the
+    first byte has to be here, ``ends`` when the last one has, on Trio's clock.
     """
 
-    def __init__(self, response: httpx.Response, sent: int) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        sent: int,
+        bounds: limits.Limits,
+        *,
+        due: float = math.inf,
+        ends: float = math.inf,
+    ) -> None:
         self.sent = sent
         self._response = response
         self._host = response.request.url.host
         self._chunks = self._iterate(response)
         self._ended = False
+        self._bounds = bounds
+        self._due = due
+        self._ends = ends
         self.headers: Mapping[str, str] = dict(response.headers)
 
     @staticmethod
     def _iterate(response: httpx.Response) -> AsyncIterator[bytes]:
-        if response.headers.get("content-encoding", "identity") != "identity":
-            return response.aiter_bytes()  # somebody in between insists on compressing
         if not isinstance(response.stream, httpx.AsyncByteStream):  # only a synchronous client makes another
             raise TypeError("the response is not asynchronous")
-        return aiter(response.stream)
+        chunks = aiter(response.stream)
+        packing = response.headers.get("content-encoding", "identity")
+        return chunks if packing == "identity" else Unpacked(chunks, packing)
 
     @property
     def is_stream(self) -> bool:
@@ -119,15 +145,38 @@ class Reply:
         if self._ended:
             return b""
         try:
-            return await anext(self._chunks)
+            return await self._next()
         except StopAsyncIteration:
             self._ended = True
             await self._response.aclose()
             return b""
+        except httpx.ReadTimeout:
+            self._ended = True
+            raise self._silent() from None
         except httpx.HTTPError:
             self._ended = True
             with our_errors(self._host):
                 raise
+
+    async def _next(self) -> bytes:
+        """The next bytes; a scope of our own bounds the waiting only where httpx's limit on every read is too long."""
+        bounds = self._bounds
+        if self._due == math.inf and self._ends == math.inf and bounds.silence == bounds.longest_read:
+            return await anext(self._chunks)
+        due = self._due if self._due < math.inf else trio.current_time() + bounds.silence
+        with trio.CancelScope(deadline=min(due, self._ends)) as scope:
+            data = await anext(self._chunks)
+            self._due = math.inf
+            return data
+        self._ended = True
+        if not scope.cancelled_caught:
+            raise AssertionError("only a deadline leads here")
+        raise limits.too_long(self._host, bounds) if trio.current_time() >= self._ends else self._silent()
+
+    def _silent(self) -> UpstreamTimeout:
+        if self._due < math.inf:
+            return limits.silent(self._host, "before the first byte", self._bounds.first_byte, "first_byte_timeout")
+        return limits.silent(self._host, "in the middle of its answer", self._bounds.silence, "read_timeout")
 
     async def drain(self, seconds: float = 1.0) -> None:
         """Read what is left for up to ``seconds``, so that the connection can serve again instead of being thrown away.
@@ -138,15 +187,24 @@ class Reply:
             while await self.read():
                 pass
 
-    async def whole(self, limit: int | None = None) -> bytes:
-        """All the bytes there are; up to about ``limit``, if one is given."""
+    async def whole(self) -> bytes:
+        """All the bytes there are, if they are text and no more than any answer has. Raises the upstream errors."""
+        body = await self.beginning(LONGEST_ANSWER)
+        if len(body) > LONGEST_ANSWER:
+            raise UpstreamBroke(
+                f"The answer of {self._host} does not end: it has more than {LONGEST_ANSWER >> 20} MiB."
+            )
+        if not body.isascii():
+            check_text(body)
+        return body
+
+    async def beginning(self, limit: int) -> bytes:
+        """All the bytes there are, or hardly more than ``limit`` of them. Raises the upstream errors."""
         pieces: list[bytes] = []
         size = 0
-        while data := await self.read():
+        while size <= limit and (data := await self.read()):
             pieces.append(data)
             size += len(data)
-            if limit is not None and size > limit:
-                break
         return b"".join(pieces)
 
     async def aclose(self) -> None:
@@ -156,9 +214,17 @@ class Reply:
             self._ended = True
             # the stream is a chain of async generators; reading on, past what had been buffered, ends them all, where
             # dropping them leaves them to the garbage collector and trio's warning
-            with suppress(httpx.HTTPError, httpx.StreamError):
+            with suppress(httpx.HTTPError, httpx.StreamError, PassengerError):
                 while await anext(self._chunks, None) is not None:
                     pass
+
+
+def check_text(data: bytes) -> None:
+    """Raise :class:`~passenger_trio.errors.UpstreamBroke` for what is no UTF-8: half a character and the like."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise UpstreamBroke(f"Copilot's answer is no text: it has bytes that are not UTF-8 ({error.reason}).") from None
 
 
 class CopilotClient:
@@ -168,7 +234,7 @@ class CopilotClient:
         self._http = http
         self._tokens = tokens
         self._identity = protocol.identity_headers(config)
-        self._extensions = {"timeout": http.timeout.as_dict()}
+        self._limits = limits.Limits(config)
         self._prepared: tuple[CopilotToken | None, protocol.Headers] = (None, [])
         self._beyond_doubt: Secret | None = None
 
@@ -200,27 +266,45 @@ class CopilotClient:
         Raises :class:`~passenger_trio.errors.UpstreamRefused` for any other status, and what ``tokens.current()``
         raises.
         """
+        ends = trio.current_time() + self._limits.total
         token = await self._tokens.current()
-        answer = await self._ask(self._request(token, method, path, headers, content), stack)
+        answer = await self._ask(self._request(token, method, path, headers, content), stack, ends)
         if not isinstance(answer, Reply) and (fresh := await self._renewed(token, answer, listed=listed)) is not None:
-            answer = await self._ask(self._request(fresh, method, path, headers, content), stack)
+            answer = await self._ask(self._request(fresh, method, path, headers, content), stack, ends)
         if isinstance(answer, Reply):
             return answer
         status, told, body = answer
         raise protocol.decipher(status, told, body, sent=content or b"", prompt_limit=prompt_limit)
 
-    async def _ask(self, request: httpx.Request, stack: AsyncExitStack) -> Reply | Answer:
-        """The reply, which ``stack`` closes, or all of a refusal."""
+    async def _ask(self, request: httpx.Request, stack: AsyncExitStack, ends: float) -> Reply | Answer:
+        """The reply, which ``stack`` closes, or all of a refusal.
+
+        A request that an old connection refused to take is sent once more, on another one: it never left.
+        """
         sent = time.perf_counter_ns()
-        with our_errors(request.url.host):
-            response = await self._http.send(request, stream=True)
-        reply = Reply(response, sent)
+        host = request.url.host
+        way = limits.Way(self._limits, host, ends)
+        try:
+            response = await self._send(request, way)
+        except UpstreamBroke:
+            if not way.never_left:
+                raise
+            logger.info("an idle connection to %s had died; the request goes over a new one", host)
+            way = limits.Way(self._limits, host, ends)
+            response = await self._send(request, way)
+        reply = Reply(response, sent, self._limits, due=way.first_byte_due, ends=ends)
         stack.push_async_callback(reply.aclose)
         if response.status_code < 300:
             return reply
-        body = await reply.whole(ERROR_BODY_LIMIT)
+        body = await reply.beginning(ERROR_BODY_LIMIT)
         await reply.aclose()
         return Answer(response.status_code, reply.headers, body)
+
+    async def _send(self, request: httpx.Request, way: limits.Way) -> httpx.Response:
+        request.extensions = {"timeout": self._limits.extension, "trace": way.trace}
+        with our_errors(request.url.host), way.watched():
+            return await self._http.send(request, stream=True)
+        raise AssertionError("watched() raises where it has caught a cancellation")  # for the type checkers
 
     async def _renewed(self, token: CopilotToken, refused: Answer, *, listed: bool) -> CopilotToken | None:
         """A newer token than ``token``, if that may mend the refusal. Raises as ``tokens.current()``."""
@@ -250,7 +334,6 @@ class CopilotClient:
             url,
             headers=[*framing, *self._headers(token), *headers],
             stream=_Body(content or b""),
-            extensions=self._extensions,
         )
 
 

@@ -18,7 +18,7 @@ import anyio.to_thread
 import msgspec
 
 from passenger_trio.config import Config, at_home, cache_directory
-from passenger_trio.errors import StoreError
+from passenger_trio.errors import PassengerError
 from passenger_trio.secret import Secret
 from passenger_trio.wire import envelope
 from passenger_trio.wire.models import Model
@@ -100,7 +100,7 @@ class KnownList:
         """A digest of the addresses and the login, from which neither can be told; empty without a login."""
         try:
             login = await self._login()
-        except StoreError:
+        except PassengerError:
             login = None
         if login is None:
             return ""

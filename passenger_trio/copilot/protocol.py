@@ -1,17 +1,17 @@
-"""All that is known of GitHub and Copilot, without doing any of it: headers, errors, device flow, life of a token.
+"""All that is known of GitHub and Copilot, without doing any of it: headers, errors, device flow.
 
 Source, where none is named: the protocol as the official client (vscode-copilot-chat 0.42) speaks it.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from passenger_trio.config import DEFAULT_API_BASE_URL, Copilot, is_loopback
+from passenger_trio.copilot import life
 from passenger_trio.errors import (
     AccountRefused,
     ContextTooLong,
@@ -32,9 +32,6 @@ MODELS: Final = "/models"
 DEVICE_SCOPE: Final = "read:user"
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 TERMS_URL: Final = "https://docs.github.com/site-policy/github-terms/github-terms-for-additional-products-and-features"
-RENEW_BEFORE: Final = 60.0
-"""Seconds before a token's end at which the next one is fetched."""
-
 _INITIATORS: Final[Mapping[str, Initiator]] = {"user": "user", "agent": "agent"}
 
 
@@ -143,26 +140,6 @@ def has_picture(messages: Sequence[RequestMessage]) -> bool:
 # The Copilot token
 
 
-def token_life(answer: github.TokenEnvelope, date: str | None) -> float:
-    """Seconds that the token lives from the moment of the answer, whatever the local clock says.
-
-    ``expires_at`` minus the answer's own ``Date``; without a readable ``Date``, ``refresh_in`` and a minute, as the
-    official client reckons. Zero or less means that the answer is of no use.
-    """
-    try:
-        return answer.expires_at - parsedate_to_datetime(date or "").timestamp()
-    except ValueError:
-        return answer.refresh_in + RENEW_BEFORE
-
-
-def renewal_delay(life: float) -> float:
-    """Seconds to wait before renewing a token that lives for ``life`` more: 60 before its end.
-
-    A token whose life is hardly longer than that is renewed at a tenth of it, so that the house does not spin.
-    """
-    return max(life - RENEW_BEFORE, life / 10, 0.0)
-
-
 def api_base(configured: str, answer: github.TokenEnvelope | None) -> str:
     """Where the Copilot API is, without a slash at the end.
 
@@ -210,7 +187,7 @@ def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Passe
             429,
             f"GitHub limits the token exchange: {error.message or 'too many requests'}",
             code="rate_limited",
-            retry_after=headers.get("retry-after"),
+            retry_after=life.wait_told(headers),
         )
     if status in {403, 404}:
         details = error.error_details
@@ -223,7 +200,7 @@ def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Passe
     return UpstreamRefused(
         status if status >= 400 else 502,
         f"GitHub answered the token exchange with HTTP {status}: {error.message or _words(body)[0]}",
-        retry_after=headers.get("retry-after"),
+        retry_after=life.wait_told(headers),
     )
 
 

@@ -4,11 +4,13 @@ One task renews, requests wait. A request that finds the token dead wakes the ta
 there is one exchange at a time whoever asks, and a request that is cancelled takes nobody else with it. The lock that
 other processes share is held by the task alone.
 
-The end of a token's life is kept as local wall-clock time and looked at by each request: trio's clock may stand still
-while the machine sleeps. What that end is, is reckoned from GitHub's clock (:func:`protocol.token_life`).
+Times are kept on two clocks, and the one that says "over" first is believed: the wall clock, which goes on while the
+machine sleeps but may be set back, and trio's, which cannot be set but may stand still in sleep. What the end of a
+token's life is, is reckoned from GitHub's clock (:func:`life.token_life`).
 """
 
 import logging
+import math
 import random
 import time
 from collections import deque
@@ -18,7 +20,8 @@ from typing import Final, NamedTuple, Protocol
 
 import trio
 
-from passenger_trio.copilot import protocol
+from passenger_trio.copilot import life, protocol
+from passenger_trio.copilot.saved import Exchanged, due_of, end_of, is_good, reckon
 from passenger_trio.copilot.store import SavedToken
 from passenger_trio.errors import (
     AccountRefused,
@@ -27,16 +30,16 @@ from passenger_trio.errors import (
     StoreError,
     TokenUnavailable,
     Unable,
-    UpstreamBroke,
     UpstreamTimeout,
+    UpstreamUnreachable,
 )
 from passenger_trio.secret import Secret
-from passenger_trio.wire.github import TokenEnvelope
 
 logger: Final = logging.getLogger("passenger_trio.copilot")
 
-TICK: Final = 30.0
-"""Seconds between looks at the wall clock, which jumps when a machine wakes up."""
+LOOK: Final = 2.0
+"""Seconds between looks at the wall clock, which jumps when a machine wakes up, and at the login, which other processes
+change (``login``, ``logout``)."""
 
 FIRST_PATIENCE: Final = 10.0
 """Seconds that the first attempt may take: the door is not kept shut by a network that swallows what it is sent."""
@@ -44,8 +47,20 @@ FIRST_PATIENCE: Final = 10.0
 BRIEF_PATIENCE: Final = 2.0
 """The same where something can be told without a token: Ollama's clients look for models and give up after 3."""
 
+EXCHANGE_LIMIT: Final = 60.0
+"""Seconds that an exchange may take, however slowly its answer drips."""
+
 LONGEST_PAUSE: Final = 300.0
 """Seconds between attempts, at most, while renewal fails."""
+
+HURRY: Final = 5.0
+"""Seconds after which a request may have a failed renewal tried again before it is due, where nobody was reached."""
+
+LESS_HURRY: Final = 30.0
+"""The same where GitHub itself is in trouble."""
+
+BREATH: Final = 1.0
+"""Seconds at least between exchanges that succeed, whatever the tokens' lives are, save for a token that is refused."""
 
 DOUBTS: Final = 5
 """How often within :data:`DOUBT_WINDOW` seconds a refused token is believed to be dead. If fresh ones are refused as
@@ -63,13 +78,6 @@ class CopilotToken(NamedTuple):
     sku: str | None = None
 
 
-class Exchanged(NamedTuple):
-    """A token exchange's answer and its ``Date`` header."""
-
-    envelope: TokenEnvelope
-    date: str | None
-
-
 class Tokens(Protocol):
     """Where whoever talks to Copilot gets the token: :class:`TokenKeeper`, or something for a single call."""
 
@@ -84,31 +92,34 @@ class Store(Protocol):
     async def read_copilot(self) -> SavedToken | None: ...
     async def save_copilot(self, token: SavedToken) -> None: ...
     def locked(self) -> AbstractAsyncContextManager[None]: ...
+    @property
+    def environment(self) -> Secret | None: ...
 
 
-def reckon(exchanged: Exchanged, asked: float) -> tuple[SavedToken, float]:
-    """What to save of an answer that was asked for at ``asked``, and the seconds that the token lives from then.
+class Moment(NamedTuple):
+    """A time on both clocks."""
 
-    ``asked`` is local wall-clock time. Raises :class:`~passenger_trio.errors.UpstreamBroke` for a dead token.
-    """
-    answer, date = exchanged
-    life = protocol.token_life(answer, date)
-    if life <= 0:
-        raise UpstreamBroke("GitHub gave a Copilot token that is over already.")
-    saved = SavedToken(answer.token, answer.expires_at, answer.refresh_in, answer.endpoints, answer.sku, asked + life)
-    return saved, life
+    wall: float
+    steady: float
 
 
-def end_of(saved: SavedToken) -> float:
-    """When a saved token ends, in local wall-clock seconds as well as is known."""
-    return saved.local_expires_at if saved.local_expires_at is not None else float(saved.expires_at)
+_NEVER: Final = Moment(math.inf, math.inf)
+_LONG_AGO: Final = Moment(-math.inf, -math.inf)
+
+
+class Health(NamedTuple):
+    """How the token is: the seconds that it lives yet, if it does, and the failure of the last attempt to renew it."""
+
+    seconds_left: float | None
+    failure: PassengerError | None
 
 
 class TokenKeeper:
     """Holds the account's Copilot token and keeps it alive.
 
-    ``exchange`` asks GitHub for a token and raises our errors; ``now`` is the wall clock in seconds; ``jitter`` gives a
-    factor around 1 that keeps many machines from asking at the same moment.
+    ``exchange`` asks GitHub for a token and raises our errors; ``patience`` is how many seconds a request waits for a
+    token; ``now`` is the wall clock in seconds; ``jitter`` gives a factor around 1 that keeps many machines from asking
+    at the same moment; ``look`` is :data:`LOOK`.
     """
 
     def __init__(
@@ -117,20 +128,26 @@ class TokenKeeper:
         exchange: Callable[[Secret], Awaitable[Exchanged]],
         *,
         api_base_url: str,
+        patience: float = 30.0,
         now: Callable[[], float] = time.time,
         jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2),  # noqa: S311 - not a secret
+        look: float = LOOK,
     ) -> None:
         self._store = store
         self._exchange = exchange
         self._api_base_url = api_base_url
+        self._patience = patience
         self._now = now
         self._jitter = jitter
+        self._look_every = look
         self._token: CopilotToken | None = None
-        self._due = 0.0
+        self._held: Secret | None = None
+        self._ends = _LONG_AGO
+        self._due = _LONG_AGO
+        self._not_before = _LONG_AGO
+        self._login: Secret | None = None
         self._failure: PassengerError | None = None
         self._failures = 0
-        self._refused_login: Secret | None = None
-        self._not_before = 0.0
         self._wanted = trio.Event()
         self._outcome = trio.Event()
         self._doubted: deque[tuple[float, Secret]] = deque(maxlen=DOUBTS)
@@ -142,7 +159,8 @@ class TokenKeeper:
         within ``patience`` seconds.
 
         What only a person can mend is raised before that: no login, one that GitHub refuses, token files that cannot be
-        used. Any other failure is logged, told to those who ask, and tried again; afterwards every one is.
+        used. Any other failure is logged, told to those who ask, and tried again; afterwards every one is. A login that
+        is void, or deleted, is waited for, and taken up when another process has saved it.
         """
         await self._begin(patience)
         task_status.started()
@@ -154,8 +172,7 @@ class TokenKeeper:
                 self._note(error)
             # only now: who came while this attempt was under way is answered by it
             self._wanted = trio.Event()
-            outcome, self._outcome = self._outcome, trio.Event()
-            outcome.set()
+            self._tell()
 
     async def _begin(self, patience: float) -> None:
         """The first attempt."""
@@ -170,34 +187,44 @@ class TokenKeeper:
             self._note(error, "serving without a Copilot token for now")
 
     async def current(self) -> CopilotToken:
-        """The token, alive; waits for a renewal under way or needed.
+        """The token, alive; waits for a renewal under way or needed, but no longer than is configured.
 
         Raises :class:`~passenger_trio.errors.NotLoggedIn`, :class:`~passenger_trio.errors.AccountRefused` or
         :class:`~passenger_trio.errors.TokenUnavailable`. Cancelling the caller leaves the renewal going.
         """
         if (token := self._alive()) is not None:
             return token
-        if self._refused_login is not None:
-            if await self._store.read_access() == self._refused_login:
-                raise self._told()
-            self._refused_login = None  # somebody has logged in again
-            self._not_before = 0.0
-        if self._failure is not None and self._now() < self._not_before:
+        if self._needs_a_person():
+            login = await self._login_of_now()
+            if self._needs_a_person():  # still, after the look at the file
+                if login == self._login:
+                    raise self._told()
+                self._forget()  # somebody has logged in again
+        if self._failure is not None and self._left(self._not_before) > 0:
             raise self._told()
-        self._wanted.set()
-        await self._outcome.wait()
-        if (token := self._alive()) is not None:
-            return token
-        raise self._told()
+        with trio.move_on_after(self._patience):
+            self._wanted.set()
+            await self._outcome.wait()
+            if (token := self._alive()) is not None:
+                return token
+            raise self._told()
+        raise TokenUnavailable(
+            f"No Copilot token has come within {self._patience:g} s (`token_timeout` under [copilot] in config.toml): "
+            f"GitHub is slow to answer.",
+            code="token_unavailable",
+            retry_after=str(round(HURRY)),
+        )
 
     def doubt(self, token: CopilotToken) -> bool:
         """Say that Copilot has refused ``token``. Returns whether :meth:`current` is worth asking again."""
-        now = self._now()
+        now = trio.current_time()
         if self._token is token:
             if len(self._doubted) == DOUBTS and now - self._doubted[0][0] < DOUBT_WINDOW:
                 return False
             self._doubted.append((now, token.secret))
             self._token = None
+            if self._failure is None:
+                self._not_before = _LONG_AGO
             logger.info("Copilot refused the token before its time; fetching another")
         return True
 
@@ -206,68 +233,150 @@ class TokenKeeper:
         """When the token in hand ends, in local wall-clock seconds; ``None`` without one."""
         return self._token.ends if self._token is not None else None
 
+    def health(self) -> Health:
+        """How things are, without asking anybody."""
+        left = self._left(self._ends) if self._alive() is not None else None
+        return Health(left, self._failure)
+
+    def _needs_a_person(self) -> bool:
+        return isinstance(self._failure, NotLoggedIn | AccountRefused)
+
     def _alive(self) -> CopilotToken | None:
         token = self._token
-        return token if token is not None and self._now() < token.ends else None
+        return token if token is not None and self._left(self._ends) > 0 else None
+
+    def _in(self, seconds: float) -> Moment:
+        return Moment(self._now() + seconds, trio.current_time() + seconds)
+
+    def _left(self, moment: Moment) -> float:
+        """Seconds until ``moment`` by the clock that is nearer to it."""
+        return min(moment.wall - self._now(), moment.steady - trio.current_time())
 
     async def _sleep_until_due(self) -> None:
-        while (left := self._due - self._now()) > 0:
-            with trio.move_on_after(min(left, TICK)):
-                await self._wanted.wait()
+        while True:
+            left = self._left(self._due)
+            wanted = self._wanted.is_set()
+            if wanted:
+                left = min(left, self._left(self._not_before))
+            if left <= 0 or await self._login_has_changed():
                 return
+            with trio.move_on_after(min(left, self._look_every)):
+                await self._wanted.wait()
+                if wanted:  # what is wanted has to wait yet
+                    await trio.sleep_forever()
+
+    async def _login_of_now(self) -> Secret | None:
+        """The login as it is saved now. Raises as the store does, but for files that cannot be used just now."""
+        try:
+            return await self._store.read_access()
+        except StoreError as error:
+            raise self._unavailable(error) from error
+
+    async def _login_has_changed(self) -> bool:
+        """Whether there is another login than that of the token, which is given up then. A deleted one is noted."""
+        try:
+            login = await self._store.read_access()
+        except PassengerError:
+            return False  # the next renewal tells
+        if login == self._login:
+            return False
+        if login is None:
+            self._login = None
+            self._note(_nobody())
+            self._tell()
+            return False
+        if self._login is not None or isinstance(self._failure, NotLoggedIn):
+            logger.info("another login has been saved; fetching its Copilot token")
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        self._token = None
+        self._failure = None
+        self._failures = 0
+        self._not_before = _LONG_AGO
+
+    def _tell(self) -> None:
+        """Let those go who wait for an outcome."""
+        outcome, self._outcome = self._outcome, trio.Event()
+        outcome.set()
 
     async def _renew(self) -> None:
+        try:
+            self._login = await self._store.read_access()
+        except PassengerError:
+            self._login = None  # so that the next one that can be read is another one
+            raise
+        if self._login is None:
+            raise _nobody()
         async with self._store.locked():
-            if await self._adopt_saved():
-                return
             login = await self._store.read_access()
             if login is None:
-                raise NotLoggedIn("Nobody is logged in. Run `passenger-trio login`.", code="not_logged_in")
-            if login == self._refused_login and isinstance(self._failure, NotLoggedIn):
+                self._login = None
+                raise _nobody()
+            if login == self._login and isinstance(self._failure, NotLoggedIn):
                 raise self._told()  # GitHub has said so already, and a void login stays void
-            asked = self._now()
-            try:
-                exchanged = await self._exchange(login)
-            except (NotLoggedIn, AccountRefused):
-                self._refused_login = login
-                raise
-            saved, life = reckon(exchanged, asked)
-            self._take(saved, asked + life, asked + protocol.renewal_delay(life))
-            logger.info("Copilot token renewed, good for %.0f s", life)
+            self._login = login
+            if await self._adopt_saved(login):
+                return
+            asked = self._in(0)
+            saved, left = reckon(await self._asked(login), asked.wall, login)
+            self._take(saved, _later(asked, left), _later(asked, max(life.renewal_delay(left), BREATH)))
+            self._not_before = _later(asked, BREATH)
+            logger.info("Copilot token renewed, good for %.0f s", left)
             try:
                 await self._store.save_copilot(saved)
             except StoreError as error:
                 logger.warning("the Copilot token could not be saved, and serves from memory: %s", error.message)
 
-    async def _adopt_saved(self) -> bool:
-        """Take the token on disk, if another process (or an earlier run) left one that is neither due nor doubted."""
+    async def _asked(self, login: Secret) -> Exchanged:
+        with trio.move_on_after(EXCHANGE_LIMIT):
+            return await self._exchange(login)
+        raise UpstreamTimeout(f"GitHub has not answered the token exchange within {EXCHANGE_LIMIT:.0f} seconds.")
+
+    async def _adopt_saved(self, login: Secret) -> bool:
+        """Take the token on disk, if another process (or an earlier run) left one that is neither due nor doubted.
+
+        One that has been in hand already is due, whatever a clock that was set back says.
+        """
         saved = await self._store.read_copilot()
-        if saved is None or any(secret.reveal() == saved.token for _, secret in self._doubted):
+        if saved is None or (self._held is not None and self._held.reveal() == saved.token):
             return False
-        ends = end_of(saved)
-        if ends - self._now() <= protocol.RENEW_BEFORE:
+        if any(secret.reveal() == saved.token for _, secret in self._doubted):
             return False
-        self._take(saved, ends, ends - protocol.RENEW_BEFORE)
+        now = self._now()
+        if not is_good(saved, now, login, own=not self._store.environment):
+            return False
+        self._take(saved, self._in(end_of(saved) - now), self._in(due_of(saved) - now))
         return True
 
-    def _take(self, saved: SavedToken, ends: float, due: float) -> None:
+    def _take(self, saved: SavedToken, ends: Moment, due: Moment) -> None:
         base = protocol.api_base(self._api_base_url, saved.envelope())
-        self._token = CopilotToken(Secret(saved.token), ends, base, saved.sku)
+        self._token = CopilotToken(Secret(saved.token), ends.wall, base, saved.sku)
+        self._held = self._token.secret
+        self._ends = ends
         self._due = due
         self._failure = None
         self._failures = 0
-        self._refused_login = None
 
     def _note(self, error: PassengerError, what: str = "the Copilot token could not be renewed") -> None:
-        """Plan the next attempt: sooner at first, then ever later, as GitHub says when it says so."""
-        self._failure = error
+        """Plan the next attempt: sooner at first, then ever later, as GitHub says when it says so; none for a login
+        that is void, until there is another one."""
+        known, self._failure = self._failure, error
+        if isinstance(error, NotLoggedIn):
+            self._token = None
+            self._failures = 0
+            self._due = self._not_before = _NEVER
+            if not isinstance(known, NotLoggedIn):
+                logger.error("%s The server goes on, and takes up a new login by itself.", error.message)
+            return
         pause = min(2.0**self._failures, LONGEST_PAUSE) * self._jitter()
-        if error.retry_after is not None and error.retry_after.isdigit():
-            pause = max(pause, float(error.retry_after))
+        told = life.seconds_told(error.retry_after)
+        pause = max(pause, told)
         self._failures = min(self._failures + 1, 16)
-        now = self._now()
-        self._due = now + pause
-        self._not_before = now + (pause if error.retry_after is not None else min(pause, 5.0))
+        self._due = self._in(pause)
+        hurry = HURRY if isinstance(error, UpstreamUnreachable) else LESS_HURRY
+        self._not_before = self._in(pause if told else min(pause, hurry))
         logger.warning("%s, next try in %.0f s: %s", what, pause, error.message)
 
     def _told(self) -> PassengerError:
@@ -275,10 +384,21 @@ class TokenKeeper:
         failure = self._failure
         if isinstance(failure, NotLoggedIn | AccountRefused):
             return type(failure)(failure.message, code=failure.code)
-        wait = max(1, round(self._due - self._now()))
+        return self._unavailable(failure)
+
+    def _unavailable(self, failure: PassengerError | None) -> TokenUnavailable:
+        wait = min(max(self._left(self._due), 1.0), life.LONGEST_WAIT)
         reason = failure.message if failure is not None else "it was refused as soon as it was fetched"
         return TokenUnavailable(
             f"The Copilot token cannot be renewed right now: {reason}",
             code="token_unavailable",
-            retry_after=str(wait),
+            retry_after=str(round(wait)),
         )
+
+
+def _later(moment: Moment, seconds: float) -> Moment:
+    return Moment(moment.wall + seconds, moment.steady + seconds)
+
+
+def _nobody() -> NotLoggedIn:
+    return NotLoggedIn("Nobody is logged in. Run `passenger-trio login`.", code="not_logged_in")

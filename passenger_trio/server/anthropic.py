@@ -10,7 +10,7 @@ from passenger_trio.translate.backs import messages as back
 from passenger_trio.translate.diagonals import messages as diagonal, messages_answer as native
 from passenger_trio.translate.fronts import messages as front, messages_fields, tokens
 from passenger_trio.wire import envelope
-from passenger_trio.wire.messages import known_betas
+from passenger_trio.wire.messages import PING, known_betas
 from passenger_trio.wire.models import Model
 
 
@@ -28,7 +28,9 @@ def routes(exchange: Exchange) -> Blueprint:
             betas = known_betas(request.headers.get("anthropic-beta", ""))
             passed = diagonal.request(asked.envelope, model, betas=betas)
             stream = native.Stream(request.record.request_id) if asked.stream else None
-            return await exchange.as_it_is(passed, model, back.PATH, request, native=native, stream=stream)
+            return await exchange.as_it_is(
+                passed, model, back.PATH, request, native=native, stream=stream, sign_of_life=PING
+            )
         return await translated(asked, model, request)
 
     async def translated(asked: front.Asked, model: Model, request: PassengerRequest) -> Response:
@@ -38,10 +40,11 @@ def routes(exchange: Exchange) -> Blueprint:
         opened = await exchange.open(call, request.exit_stack, record, initiator, model)
         if asked.stream:
             to_client = front.Stream(asked, names, model=model.id, new_id=exchange.new_id, request_id=record.request_id)
-            return stream_response(exchange.stream(opened, to_client, record), to_client, dropped=opened.dropped)
+            body = exchange.stream(opened, to_client, record)
+            return stream_response(body, to_client, dropped=opened.dropped, sign_of_life=PING)
         answer = await exchange.whole(opened, record)
-        body = front.from_hub(answer, asked, names, model=model.id, new_id=exchange.new_id)
-        return json_response(body, dropped=opened.dropped)
+        message = front.from_hub(answer, asked, names, model=model.id, new_id=exchange.new_id)
+        return json_response(message, dropped=opened.dropped)
 
     @pages.post("/v1/messages/count_tokens")
     async def count_tokens() -> Response:

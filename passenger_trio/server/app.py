@@ -2,10 +2,11 @@
 
 import logging
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, cast
 
 import trio
-from hypercorn.typing import ASGISendCallable, ASGISendEvent
+from hypercorn.typing import ASGISendCallable
 from quart import Response, has_request_context, websocket
 from quart.wrappers import Request
 from quart_trio import QuartTrio
@@ -13,9 +14,12 @@ from quart_trio.asgi import TrioASGIHTTPConnection
 
 from passenger_trio.config import Server
 from passenger_trio.copilot.catalogue import Catalogue
-from passenger_trio.errors import NotFound, UpstreamRefused
+from passenger_trio.copilot.halting import Halt
+from passenger_trio.copilot.tokens import Health
+from passenger_trio.errors import Forbidden, NotFound, UpstreamRefused
 from passenger_trio.server import (
     anthropic,
+    bodies,
     completions,
     embeddings,
     faults,
@@ -27,19 +31,20 @@ from passenger_trio.server import (
     ops,
     responses,
 )
+from passenger_trio.server.admission import Admission
 from passenger_trio.server.exchange import Exchange
-from passenger_trio.server.guard import OPEN_PATHS, Guard
-from passenger_trio.server.requests import PassengerRequest, add_ids, current
+from passenger_trio.server.guard import OPEN_PATHS, Guard, GuardedRequest
+from passenger_trio.server.pulse import Pulse
+from passenger_trio.server.requests import add_ids, current
 from passenger_trio.server.shelf import Shelf
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
-FAREWELL: Final = 5.0
-"""Seconds that the end of an answer may take when nobody wants it any more."""
-
-
 LONGEST_WORD: Final = 200
 """Characters of a client's own that the log tells at most."""
+
+LONGEST_ERROR: Final = 600
+"""Characters of an error that the log tells at most: it may repeat what the client wrote, and Copilot's words."""
 
 
 class _Connection(TrioASGIHTTPConnection):
@@ -53,32 +58,19 @@ class _Connection(TrioASGIHTTPConnection):
         self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
     ) -> None:
         started = time.perf_counter()
-        status, complete = 0, False
-
-        async def watched(message: ASGISendEvent) -> None:
-            nonlocal status, complete
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            elif message["type"] == "http.response.body":
-                complete = not message["more_body"]  # said before it is sent: sending the last part cancels us
-            if not complete:
-                await send(message)
-                return
-            # cancelled by its own last part, Hypercorn would neither close nor reuse a connection whose client has
-            # not sent all of its request (refused early), and the next request on it would hang
-            with trio.move_on_after(FAREWELL, shield=True):
-                await send(message)
-
-        if not isinstance(request, PassengerRequest):
+        if not isinstance(request, GuardedRequest):
             raise TypeError("the app's request_class makes another kind of request")
+        keepalive, patience = cast("PassengerApp", self.app).patience
+        pulse = Pulse(request, send, keepalive=keepalive, patience=patience)
+        nursery.start_soon(pulse.watch, nursery)
         try:
             async with request.exit_stack:
-                await super().handle_request(nursery, request, watched)
+                await super().handle_request(nursery, request, pulse.send)
         finally:
-            _log(request, status, complete=complete, seconds=time.perf_counter() - started)
+            _log(request, pulse.status, complete=pulse.complete, seconds=time.perf_counter() - started)
 
 
-def _log(request: PassengerRequest, status: int, *, complete: bool, seconds: float) -> None:
+def _log(request: GuardedRequest, status: int, *, complete: bool, seconds: float) -> None:
     level = logging.DEBUG if request.path in OPEN_PATHS else logging.INFO
     if not logger.isEnabledFor(level):
         return
@@ -86,6 +78,8 @@ def _log(request: PassengerRequest, status: int, *, complete: bool, seconds: flo
     words = [request.method, _in_a_line(request.path), str(status or "-"), f"{seconds:.3f}s"]
     if record.model:
         words.append(f"model={_in_a_line(record.model)}")
+    if request.key_name:
+        words.append(f"key={request.key_name}")
     if record.usage is not None:
         words.append(f"in={record.usage.prompt_tokens} out={record.usage.completion_tokens}")
     if record.dropped:
@@ -95,35 +89,70 @@ def _log(request: PassengerRequest, status: int, *, complete: bool, seconds: flo
     if record.model:
         words.append(f"id={record.request_id} github-id={record.upstream_id or '-'}")
     if record.error:
-        words.append(f"error={record.error!r}")
+        words.append(f"error={_shortened(record.error, LONGEST_ERROR)!r}")
     logger.log(level, "%s", " ".join(words))
 
 
 def _in_a_line(text: str) -> str:
     """``text``, which a client may have written, as one short word of a line of the log."""
-    text = text if len(text) <= LONGEST_WORD else f"{text[:LONGEST_WORD]}..."
+    text = _shortened(text, LONGEST_WORD)
     return text if text.isprintable() and " " not in text else repr(text)
 
 
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 class PassengerApp(QuartTrio):
-    """Quart-Trio with our request and connection."""
+    """Quart-Trio with our request and connection, and with limits and a guard that can be changed while it serves."""
 
     asgi_http_class = _Connection
-    request_class = PassengerRequest
+    request_class = GuardedRequest
+
+    def __init__(self, config: Server, halt: Halt | None = None) -> None:
+        super().__init__("passenger_trio", static_folder=None)
+        self.admission = Admission(config, halt)
+        self.settle(config)
+        self.before_request(self._check)
+        self.before_websocket(self._check_websocket)
+        self.after_request(self._allow_origin)
+
+    def settle(self, config: Server) -> None:
+        """Serve as ``config`` says from the next request on; those that wait for their turn are looked at again."""
+        self.config["MAX_CONTENT_LENGTH"] = config.max_body_mib << 20
+        self.config["BODY_TIMEOUT"] = config.body_timeout
+        self.patience = config.keepalive, config.write_timeout
+        self.guard = Guard(config)
+        self.admission.settle(config)
+
+    async def _check(self) -> Response | None:
+        answer = await self.guard.check()
+        if answer is None:
+            await self.admission.check()
+            await bodies.unpack()
+        return answer
+
+    async def _check_websocket(self) -> None:
+        await self.guard.check_websocket()
+
+    async def _allow_origin(self, response: Response) -> Response:
+        return await self.guard.allow_origin(response)
 
 
-def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> QuartTrio:
-    """The application, ready to be served."""
-    app = PassengerApp("passenger_trio", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = config.max_body_mib << 20
-    app.config["BODY_TIMEOUT"] = config.body_timeout
+def build_app(
+    config: Server,
+    exchange: Exchange,
+    catalogue: Catalogue,
+    halt: Halt | None = None,
+    *,
+    health: Callable[[], Health] = lambda: Health(None, None),
+) -> PassengerApp:
+    """The application, ready to be served. Who waits for a turn heeds ``halt``; ``health`` says how the token is."""
+    app = PassengerApp(config, halt)
     app.config["RESPONSE_TIMEOUT"] = None  # upstream's silence is bounded by its read timeout instead
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
     shelf = Shelf(catalogue)
-    guard = Guard(config)
-    app.before_request(guard.check)
-    app.after_request(guard.allow_origin)
     app.after_request(add_ids)
     for pages in (
         openai.routes(exchange, catalogue),
@@ -131,7 +160,7 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
         embeddings.routes(exchange),
         responses.routes(exchange),
         anthropic.routes(exchange),
-        ops.routes(),
+        ops.routes(catalogue, health),
     ):
         app.register_blueprint(pages)
     for pages in (
@@ -146,6 +175,8 @@ def build_app(config: Server, exchange: Exchange, catalogue: Catalogue) -> Quart
     @app.errorhandler(Exception)
     async def fault(error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction] - registered
         if not has_request_context():  # a websocket: where there is none, Codex goes on with POST
+            if isinstance(error, Forbidden):
+                return faults.response(error, websocket.path)
             return faults.response(NotFound("There are no websockets here.", code="not_found"), websocket.path)
         here = current()
         ours = faults.as_ours(error, here.path, here.method)

@@ -26,6 +26,7 @@ from passenger_trio.translate.backs import (
     whole as whole_back,
 )
 from passenger_trio.translate.diagonals.passed import Passed
+from passenger_trio.wire import sse
 from passenger_trio.wire.chat import Call, HubReply, Usage, Written
 from passenger_trio.wire.models import Model
 
@@ -166,6 +167,7 @@ class Exchange:
         *,
         native: Native,
         stream: Answer | None,
+        sign_of_life: bytes = sse.COMMENT,
     ) -> Response:
         """The answer of a model to a client that speaks its dialect.
 
@@ -181,7 +183,7 @@ class Exchange:
             return json_response(body, dropped=passed.dropped)
         if not reply.is_stream:
             raise UpstreamBroke("Copilot answered a call for a stream with a whole answer; ask without `stream`.")
-        return stream_response(relay(reply, stream, record), stream, dropped=passed.dropped)
+        return stream_response(relay(reply, stream, record), stream, dropped=passed.dropped, sign_of_life=sign_of_life)
 
     async def model(self, name: str) -> Model:
         """The model meant by ``name``; an unknown one is passed on: Copilot knows more than it lists.

@@ -104,6 +104,10 @@ def as_ours(error: Exception, path: str, method: str) -> PassengerError:
         return error
     if isinstance(error, HTTPException):
         return _of_quart(error, path, method)
+    if isinstance(error, UnicodeDecodeError):
+        # what Copilot says is looked at as it comes, so that these are a client's bytes, deep in its body, that nobody
+        # has decoded before
+        return BadRequest(f"The request body is not valid JSON: it has bytes that are not UTF-8 ({error.reason}).")
     logger.error("internal error while answering %s %s", method, path, exc_info=error)
     return PassengerError("passenger-trio has made a mistake; its log has the details.", code="internal_error")
 

@@ -1,13 +1,12 @@
-"""Who may come in: the bind address, Host, Origin, the key, and how large a body may be.
+"""Who may come in: the bind address, Host, Origin, the key, and what a page may send.
 
-A local server is reachable from every web page its user opens. A page of another site is recognised by its Origin; one
-that has its own name point at this machine (DNS rebinding) by its Host. Numbers are safe in Host: nobody can rebind an
-address.
+A local server is reachable from every web page its user opens. A page of another site is recognised by its Origin, or
+where browsers send none (pictures, scripts, links) by Sec-Fetch-Site; one that has its own name point at this machine
+(DNS rebinding) by its Host. Numbers are safe in Host: nobody can rebind an address.
 
 What Ollama allows is allowed: pages of this machine and of desktop apps, at any port, and those of ``OLLAMA_ORIGINS``.
 """
 
-import hmac
 import logging
 import re
 import socket
@@ -15,33 +14,42 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from quart import Response, request
+from quart import Response, request, websocket
+from werkzeug.datastructures import Headers
 
 from passenger_trio.config import Server, is_loopback
-from passenger_trio.errors import BadRequest, ConfigError, Forbidden, KeyRefused
+from passenger_trio.errors import ConfigError, Forbidden, KeyRefused, UnsupportedBody
+from passenger_trio.server.keys import Keys, KeyStore, needs_key
+from passenger_trio.server.requests import PassengerRequest, current
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
-OPEN_PATHS: Final = frozenset({"/", "/health", "/api/hello"})
-"""Paths that need no key: they say that a server is here, and nothing else."""
+OPEN_PATHS: Final = frozenset({"/", "/health", "/health/ready", "/api/hello"})
+"""Paths that need no key: they say that a server is here and whether it can serve, and nothing else."""
 
 _LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal")
 _APP_SCHEMES: Final = frozenset({"app", "file", "tauri", "vscode-webview", "vscode-file"})
 _UNSPECIFIED: Final = "0.0.0.0"  # noqa: S104 - as the host of a page, this machine's
 _STRANGERS: Final = ("http://a.stranger.invalid", "https://a.stranger.invalid", "null")
 """Pages of the web; ``null`` is what any of them sends from a sandboxed frame."""
-
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 _METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 
 
-def refuse_exposure(server: Server) -> None:
-    """No server for the network without a key. Raises :class:`~passenger_trio.errors.ConfigError`."""
-    if not is_loopback(server.host) and not server.api_key:
-        raise ConfigError(
-            f"Serving on {server.host} lets others on the network spend your Copilot subscription, so it needs a key. "
-            'Make one with `export PASSENGER_TRIO_SERVER__API_KEY="$(openssl rand -hex 24)"` (or write it as api_key '
-            "under [server] in config.toml) and give it to your clients; or serve on 127.0.0.1."
-        )
+def refuse_exposure(server: Server, store: KeyStore | None = None) -> None:
+    """No server without a key where one is needed. Raises :class:`~passenger_trio.errors.ConfigError` with the command
+    that makes one, and :class:`~passenger_trio.errors.StoreError` for a file of keys that cannot be read.
+    """
+    if not needs_key(server) or server.api_key or (store or KeyStore()).read():
+        return
+    make = "Make one with `passenger-trio keys add NAME`, and give it to your client"
+    if is_loopback(server.host):
+        raise ConfigError(f"There is no key, and require_key is set. {make}; or leave require_key out.")
+    raise ConfigError(
+        f"Serving on {server.host} lets others on the network spend your Copilot subscription, so it needs a key. "
+        f"{make}; or serve on 127.0.0.1."
+    )
 
 
 def warn_of_origins(server: Server) -> None:
@@ -53,45 +61,74 @@ def warn_of_origins(server: Server) -> None:
             logger.warning(
                 "%s in allowed_origins or OLLAMA_ORIGINS allows no page: write an origin, as https://%s", origin, origin
             )
-    if not server.api_key and any(map(Guard(server).origin_allowed, _STRANGERS)):
+    if not needs_key(server) and any(map(Guard(server).origin_allowed, _STRANGERS)):
         logger.warning(
             "any web page that is opened on this machine may spend your Copilot subscription: allowed_origins or "
-            "OLLAMA_ORIGINS allows them all, and there is no api_key"
+            "OLLAMA_ORIGINS allows them all, and neither require_key nor api_key asks for a key"
         )
 
 
-class Guard:
-    """Checks every request before its handler; :meth:`check` is registered with the app."""
+class GuardedRequest(PassengerRequest):
+    """A request that knows whose key it came with: ``key_name`` is empty where there was none of ours."""
 
-    def __init__(self, config: Server) -> None:
-        self._key = config.api_key.reveal().encode()
+    key_name: str = ""
+
+
+class Guard:
+    """Checks every request before its handler, and every websocket; :meth:`check` and :meth:`check_websocket` are
+    registered with the app.
+    """
+
+    def __init__(self, config: Server, store: KeyStore | None = None) -> None:
+        self._keys = Keys(config, store)
         self._hosts = {host.lower() for host in (*config.allowed_hosts, config.host, "localhost", socket.gethostname())}
         self._origins = [_pattern(origin) for origin in config.allowed_origins]
 
     async def check(self) -> Response | None:
         """``None`` lets the request through, an answer is a preflight's. Raises the errors of a refusal."""
-        if not self.host_allowed(request.headers.get("Host", "")):
+        headers = request.headers
+        self.refuse_strangers(headers, request.path)
+        if request.method == "OPTIONS" and "Origin" in headers:
+            return Response("", 204)
+        await self._ask_for_key(headers)
+        if request.method not in _WITHOUT_BODY:
+            _refuse_forms(headers)
+        return None
+
+    async def check_websocket(self) -> None:
+        """The same for a websocket. There are none here, and a stranger is not even told so."""
+        self.refuse_strangers(websocket.headers, websocket.path)
+
+    def refuse_strangers(self, headers: Headers, path: str) -> None:
+        """Raises :class:`~passenger_trio.errors.Forbidden` for what a page of another site has caused."""
+        if not self.host_allowed(headers.get("Host", "")):
             raise Forbidden(
-                f"Requests for the host {request.headers.get('Host')!r} are not served here. If it is this machine's "
-                "name, add it to allowed_hosts under [server] in config.toml."
+                f"Requests for the host {headers.get('Host')!r} are not served here. If it is this machine's name, add "
+                "it to allowed_hosts under [server] in config.toml."
             )
-        origin = request.headers.get("Origin")
+        origin = headers.get("Origin")
         if origin is not None and not self.origin_allowed(origin):
             raise Forbidden(
                 f"Pages of {origin} may not use this server. If you trust it, add it to allowed_origins under [server] "
                 "in config.toml."
             )
-        if request.method == "OPTIONS" and origin is not None:
-            return Response("", 204)
-        fits = self._key_fits(request.headers.get("Authorization", ""), request.headers.get("x-api-key", ""))
-        if self._key and not fits and request.path not in OPEN_PATHS:
+        if origin is None and path != "/" and headers.get("Sec-Fetch-Site") == "cross-site":
+            raise Forbidden("Pages of other sites may not use this server, nor have a browser fetch from it.")
+
+    async def _ask_for_key(self, headers: Headers) -> None:
+        scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+        sent = (bearer if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""), headers.get("api-key", ""))
+        name = await self._keys.holder([key.strip() for key in sent if key.strip()])
+        if name is not None:
+            asked = current()
+            if isinstance(asked, GuardedRequest):
+                asked.key_name = name
+        elif self._keys.required and request.path not in OPEN_PATHS:
             raise KeyRefused(
-                "This server asks for a key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`.",
+                "This server asks for a key: send it as `Authorization: Bearer KEY`, `x-api-key: KEY` or `api-key: "
+                "KEY`. Whoever runs it makes one with `passenger-trio keys add NAME`.",
                 code="invalid_api_key",
             )
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise BadRequest("Compressed request bodies are not read here; send the body as it is.")
-        return None
 
     async def allow_origin(self, response: Response) -> Response:
         """Tell the browser of an allowed page that it may read the answer (:meth:`check` has let it in)."""
@@ -142,11 +179,18 @@ class Guard:
             parts.scheme in {"http", "https"} and (is_loopback(host) or host == _UNSPECIFIED)
         )
 
-    def _key_fits(self, authorization: str, api_key: str) -> bool:
-        scheme, _, bearer = authorization.partition(" ")
-        offered = (bearer if scheme.lower() == "bearer" else "", api_key)
-        # Quart reads headers as Latin-1; a key outside of ASCII comes as UTF-8
-        return any(hmac.compare_digest(key.strip().encode("latin-1", "replace"), self._key) for key in offered)
+
+def _refuse_forms(headers: Headers) -> None:
+    """What a page can send without being asked first (no preflight), and no client of ours does from a page.
+
+    curl calls its bodies forms as well, and so do programs that set no type; they have no Origin.
+    """
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind in _FORMS and ("Origin" in headers or headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}):
+        raise UnsupportedBody(
+            f"A page's body of the type {kind} is not read here: send JSON, with `Content-Type: application/json`.",
+            code="unsupported_content_type",
+        )
 
 
 def _pattern(allowed: str) -> re.Pattern[str]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from passenger_trio.copilot.client import Reply
+from passenger_trio.copilot.client import Reply, check_text
 from passenger_trio.errors import PassengerError
 from passenger_trio.server.recall import Listener
 from passenger_trio.wire import sse
@@ -133,7 +133,9 @@ async def relay(reply: Reply, answer: Answer, record: Record) -> AsyncGenerator[
             try:
                 data = await _read(reply, answer)
                 for event in splitter.feed(data) if data else splitter.end():
-                    pieces.append(answer.event(event))  # noqa: PERF401 - what came before a fault is kept
+                    if not event.data.isascii():
+                        check_text(event.data)  # what passes through is decoded by nobody else
+                    pieces.append(answer.event(event))
                 if answer.done or not data:
                     pieces.append(answer.end())
                     ended = True

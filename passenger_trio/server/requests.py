@@ -9,6 +9,7 @@ from quart import Response, request
 from quart_trio.wrappers import TrioRequest
 
 from passenger_trio.server.relay import Record
+from passenger_trio.wire import sse
 
 
 class Typed(Protocol):
@@ -23,12 +24,16 @@ LONGEST_HEADER: Final = 4000
 
 
 class PassengerRequest(TrioRequest):
-    """A request that owns what is opened for it: ``exit_stack`` lives until after the answer's last byte."""
+    """A request that owns what is opened for it: ``exit_stack`` lives until after the answer's last byte.
+
+    ``sign_of_life`` is what its client may be sent between two parts of the answer, if there is anything.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.exit_stack = AsyncExitStack()
         self.record = Record()
+        self.sign_of_life = b""
 
 
 def current() -> PassengerRequest:
@@ -59,8 +64,15 @@ def json_response(body: bytes, *, content_type: str = "application/json", droppe
     return _name_dropped(Response(body, content_type=content_type), dropped)
 
 
-def stream_response(body: AsyncGenerator[bytes], front: Typed, *, dropped: Sequence[str] = ()) -> Response:
-    """A streamed answer, without a limit on how long it may take."""
+def stream_response(
+    body: AsyncGenerator[bytes], front: Typed, *, dropped: Sequence[str] = (), sign_of_life: bytes = sse.COMMENT
+) -> Response:
+    """A streamed answer, without a limit on how long it may take.
+
+    Each of the parts that ``body`` yields is made of whole events, so that ``sign_of_life`` can come between any two.
+    """
+    if front.content_type.startswith("text/event-stream"):
+        current().sign_of_life = sign_of_life
     answer = Response(body, content_type=front.content_type, headers={"Cache-Control": "no-cache"})
     answer.timeout = None
     return _name_dropped(answer, dropped)

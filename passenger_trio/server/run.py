@@ -10,22 +10,29 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
+import h11
 import trio
+import trio.to_thread
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.logging import Logger as HypercornLogger
-from hypercorn.trio import serve as serve_hypercorn  # pyright: ignore[reportUnknownVariableType]
 
 from passenger_trio.config import Config
 from passenger_trio.copilot.account import Account
 from passenger_trio.copilot.catalogue import Catalogue
-from passenger_trio.copilot.client import CopilotClient, Transport, fetcher, open_http
+from passenger_trio.copilot.client import Transport, fetcher, open_http
+from passenger_trio.copilot.halting import Halt, heed
 from passenger_trio.copilot.known import KnownList
+from passenger_trio.copilot.pacing import Pace, PacedClient
 from passenger_trio.copilot.store import TokenStore
 from passenger_trio.copilot.tokens import BRIEF_PATIENCE, FIRST_PATIENCE, TokenKeeper
-from passenger_trio.errors import PortUnavailable
-from passenger_trio.server.app import build_app
+from passenger_trio.errors import PortUnavailable, Unable
+from passenger_trio.server import live
+from passenger_trio.server.app import PassengerApp, build_app
+from passenger_trio.server.connections import serve_connections
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.guard import refuse_exposure, warn_of_origins
+from passenger_trio.server.pulse import FAREWELL
+from passenger_trio.server.tls import refuse_half_a_certificate
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
@@ -57,10 +64,11 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def origin_of(sock: socket.socket) -> str:
-    """``http://host:port`` of a listening socket."""
+def origin_of(sock: socket.socket, *, secure: bool = False) -> str:
+    """``http://host:port`` of a listening socket, or https."""
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def serve(
@@ -71,30 +79,44 @@ async def serve(
     companions: Sequence[Companion] = (),
     transport: Transport | None = None,
     handle_signals: bool = True,
+    reload: Callable[[], Config] | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve on ``sock`` until SIGINT or SIGTERM, or until cancelled; the sockets are closed in any case.
 
-    ``ollama`` is another socket to serve on. ``started()`` is called with the origin of ``sock`` once the first Copilot
-    token is in hand, or GitHub has failed to give one for now: without a login there is no door, without Copilot there
-    is one, and what can be answered from memory is. A first signal lets answers in flight finish for
-    ``[server] graceful_timeout`` seconds, a second one does not. ``companions`` are started first (the simulator, which
-    the first token comes from). Raises what :meth:`~passenger_trio.copilot.tokens.TokenKeeper.keep_fresh` raises,
-    possibly in an exception group.
+    ``ollama`` is another socket to serve on, without TLS. ``started()`` is called with the origin of ``sock`` once the
+    first Copilot token is in hand, or GitHub has failed to give one for now: without a login there is no door, without
+    Copilot there is one, and what can be answered from memory is. ``companions`` are started first (the simulator,
+    which the first token comes from).
+
+    A first signal lets answers in flight finish for ``[server] graceful_timeout`` seconds and tells the rest that the
+    server stops, a second one does not. SIGHUP takes over from ``reload``, which may raise
+    :class:`~passenger_trio.errors.ConfigError`, what :data:`live.LIVE` names. Raises what
+    :meth:`~passenger_trio.copilot.tokens.TokenKeeper.keep_fresh` raises, possibly in an exception group.
     """
     with ExitStack() as doors:
         socks = [doors.enter_context(door) for door in (sock, ollama) if door is not None]
         refuse_exposure(config.server)
+        refuse_half_a_certificate(config.server)
         warn_of_origins(config.server)
-        origins = [origin_of(door) for door in socks]
+        secure = bool(config.server.certfile)
+        origins = [origin_of(door, secure=secure and door is sock) for door in socks]
         async with open_http(config.copilot, transport=transport) as http, trio.open_nursery() as nursery:
             for companion in companions:
                 await nursery.start(companion)
+            halt = Halt()
+            heed(http, halt)
             fetch = fetcher(http)
             account = Account(fetch, config)
             store = TokenStore.of(config)
-            tokens = TokenKeeper(store, account.exchange, api_base_url=config.copilot.api_base_url)
-            client = CopilotClient(http, tokens, config.copilot)
+            tokens = TokenKeeper(
+                store,
+                account.exchange,
+                api_base_url=config.copilot.api_base_url,
+                patience=config.copilot.token_timeout,
+            )
+            pace = Pace(config.copilot)
+            client = PacedClient(http, tokens, config.copilot, pace=pace, halt=halt)
             catalogue = Catalogue(
                 client,
                 tokens,
@@ -106,22 +128,57 @@ async def serve(
             patience = BRIEF_PATIENCE if await catalogue.remember() else FIRST_PATIENCE
             await nursery.start(tokens.keep_fresh, patience)
             await nursery.start(catalogue.keep_fresh)
+            app = build_app(config.server, Exchange(client, catalogue), catalogue, halt, health=tokens.health)
+            settings = _Settings(config, app, catalogue, pace)
             stop = trio.Event()
             if handle_signals:
                 await nursery.start(_watch_signals, stop, nursery.cancel_scope)
+                if reload is not None:
+                    await nursery.start(_watch_hangups, reload, settings)
             ports = {door.getsockname()[1] for door in socks}
-            await nursery.start(_hang_up_in_the_end, ports, stop, config.server.graceful_timeout)
-            app = build_app(config.server, Exchange(client, catalogue), catalogue)
+            await nursery.start(_end, ports, stop, settings, halt)
+            hypercorn = _hypercorn(socks, config, secure=[sock] if secure else [])
 
             async def stopped() -> None:
                 await stop.wait()
                 doors.close()  # Hypercorn closes its own copies alone; who comes now is to be refused, not kept waiting
+                hypercorn.graceful_timeout = settings.config.server.graceful_timeout + FAREWELL
 
             _tell(origins)
             _notify("READY=1")
             task_status.started(origins[0])
-            await serve_hypercorn(app, _hypercorn(config, socks), shutdown_trigger=stopped)
+            await serve_connections(app, hypercorn, stopped, nursery)
             nursery.cancel_scope.cancel()
+
+
+class _Settings:
+    """The configuration that counts now, and all that goes by it and can go by another."""
+
+    def __init__(self, config: Config, app: PassengerApp, catalogue: Catalogue, pace: Pace) -> None:
+        self.config = config
+        self._app = app
+        self._catalogue = catalogue
+        self._pace = pace
+
+    def take(self, found: Config) -> None:
+        """Go by ``found`` as far as that is possible, and say in the log what has changed and what cannot change.
+
+        Raises :class:`~passenger_trio.errors.ConfigError`; all stays as it was then.
+        """
+        config = live.merged(self.config, found)
+        refuse_exposure(config.server)
+        taken, left = live.changed(self.config, config), live.changed(config, found)
+        self.config = config
+        self._app.settle(config.server)
+        self._pace.settle(config.copilot)
+        if "models.aliases" in taken:
+            self._catalogue.rename(config.models.aliases)
+        if "server.log_level" in taken:
+            logging.getLogger("passenger_trio").setLevel(config.server.log_level.upper())
+        warn_of_origins(config.server)
+        logger.info("SIGHUP: the configuration was read again; changed: %s", ", ".join(taken) or "nothing")
+        if left:
+            logger.warning("SIGHUP: %s changed as well, which counts after a restart only", ", ".join(left))
 
 
 def _tell(origins: Sequence[str]) -> None:
@@ -132,10 +189,19 @@ def _tell(origins: Sequence[str]) -> None:
     logger.info("models: %s/v1/models", origins[0])
 
 
-def _hypercorn(config: Config, socks: Sequence[socket.socket]) -> HypercornConfig:
+def _hypercorn(socks: Sequence[socket.socket], config: Config, *, secure: Collection[socket.socket]) -> HypercornConfig:
+    """Hypercorn's configuration: https on those of ``socks`` that are ``secure``, http on the others."""
     hypercorn = HypercornConfig()
-    hypercorn.bind = [f"fd://{os.dup(sock.fileno())}" for sock in socks]  # Hypercorn closes what it is given
-    hypercorn.graceful_timeout = config.server.graceful_timeout
+    plain, safe = (
+        [f"fd://{os.dup(sock.fileno())}" for sock in socks if (sock in secure) is wanted]  # it closes what it is given
+        for wanted in (False, True)
+    )
+    hypercorn.bind = safe or plain  # http where it has no certificate
+    if secure:
+        hypercorn.insecure_bind = plain
+        hypercorn.certfile = config.server.certfile
+        hypercorn.keyfile = config.server.keyfile
+        hypercorn.alpn_protocols = ["http/1.1"]  # all that is proven of leaving and of slow readers is of HTTP/1.1
     hypercorn.keep_alive_timeout = 75.0
     hypercorn.keep_alive_max_requests = 1_000_000
     hypercorn.include_server_header = False
@@ -146,15 +212,16 @@ def _hypercorn(config: Config, socks: Sequence[socket.socket]) -> HypercornConfi
 
 
 class _HypercornLogger(HypercornLogger):
-    """Hypercorn's own, but for one traceback that means nothing.
+    """Hypercorn's own, but for tracebacks that mean nothing.
 
-    Hypercorn says goodbye on a connection while it is still writing to it when a client leaves at just that moment.
+    Hypercorn says goodbye on a connection while it is still writing to it when a client leaves at just that moment, and
+    answers twice one that asks for a websocket and talks nonsense at once.
     """
 
     async def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
         try:
             raise sys.exception() or RuntimeError(message)  # noqa: TRY301 - to be taken apart
-        except* (trio.BusyResourceError, trio.Cancelled):
+        except* (trio.BusyResourceError, trio.Cancelled, h11.ProtocolError):
             pass
         except* BaseException:  # noqa: BLE001 - it is only logged
             await super().exception(message, *args, **kwargs)
@@ -176,21 +243,40 @@ async def _watch_signals(
             stop.set()
 
 
-async def _hang_up_in_the_end(
-    ports: Collection[int],
-    stop: trio.Event,
-    patience: float,
+async def _watch_hangups(
+    reload: Callable[[], Config],
+    settings: _Settings,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Close clients' connections that are still there ``patience`` seconds and a little after ``stop``, or on cancel.
+    with trio.open_signal_receiver(signal.SIGHUP) as signals:
+        task_status.started()
+        async for _ in signals:
+            try:
+                settings.take(await trio.to_thread.run_sync(reload))
+            except Unable as error:
+                logger.error("SIGHUP: all stays as it was. %s", error.message)  # noqa: TRY400 - for the user, no bug
+
+
+async def _end(
+    ports: Collection[int],
+    stop: trio.Event,
+    settings: _Settings,
+    halt: Halt,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """After ``stop`` and the patience that is configured, tell clients that the server stops, and then hang up.
 
     Hypercorn shields its writes from cancelling, so a client that has stopped reading would keep the server for ever.
+    Cancelled, it hangs up at once.
     """
     task_status.started()
     try:
         await stop.wait()
-        await trio.sleep(patience + 1.0)
+        await trio.sleep(settings.config.server.graceful_timeout)
+        halt.now()
+        await trio.sleep(FAREWELL + 1.0)
     finally:
         hang_up(ports)
 

@@ -4,7 +4,7 @@ Source: GitHub's OAuth documentation; the official client's token schema, in whi
 ``refresh_in`` are essential.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -37,11 +37,14 @@ class Endpoints(msgspec.Struct):
 
 
 class TokenEnvelope(msgspec.Struct, omit_defaults=True):
-    """The answer of the token exchange. ``expires_at`` is unix seconds on GitHub's clock, ``refresh_in`` seconds."""
+    """The answer of the token exchange. ``expires_at`` is unix seconds on GitHub's clock, ``refresh_in`` seconds.
 
-    token: str
-    expires_at: int
-    refresh_in: int
+    A token goes into a header: what could not is none.
+    """
+
+    token: Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")]
+    expires_at: Annotated[float, msgspec.Meta(ge=0, le=2**40)]
+    refresh_in: float | None = None
     endpoints: Endpoints | None = None
     sku: str | None = None
     chat_enabled: bool | None = None

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from passenger_trio.wire import envelope
+from passenger_trio.wire import envelope, sse
 
 Text = str | None
 
@@ -16,6 +16,9 @@ VERSION: Final = "2023-06-01"
 """The ``anthropic-version`` whose shapes these are."""
 
 INTERLEAVED_THINKING: Final = "interleaved-thinking-2025-05-14"
+PING: Final = sse.event(b'{"type": "ping"}', b"ping")
+"""A sign of life, which may come anywhere in a stream (API reference, "Streaming messages", "Ping events")."""
+
 BETAS: Final = (INTERLEAVED_THINKING, "context-management-2025-06-27", "advanced-tool-use-2025-11-20")
 """What Copilot is known to take in an ``anthropic-beta`` header: the official client sends these."""
 

@@ -7,7 +7,15 @@ decoded in halves.
 
 from typing import Final, NamedTuple
 
+from passenger_trio.errors import UpstreamBroke
+
 DONE: Final = b"[DONE]"
+
+COMMENT: Final = b": keepalive\n\n"
+"""A line that every reader of the format passes over (WHATWG, "Server-sent events", 9.2.6)."""
+
+LONGEST_EVENT: Final = 32 << 20
+"""Bytes of one event. A picture that a model has drawn takes a few million."""
 
 
 class Event(NamedTuple):
@@ -25,36 +33,59 @@ class Splitter:
     JSON", official client).
     """
 
-    __slots__ = ("_after_cr", "_buffer", "_data", "_name")
+    __slots__ = ("_after_cr", "_begun", "_data", "_held", "_name")
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._begun: list[bytes] = []
+        self._held = 0
         self._after_cr = False
         self._name = b""
         self._data: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that ``data`` completes, in order."""
+        """The events that ``data`` completes, in order.
+
+        Raises :class:`~passenger_trio.errors.UpstreamBroke` for an event without an end, of which no more is kept.
+        """
+        if self._after_cr and data:
+            self._after_cr = False
+            data = data.removeprefix(b"\n")
         if not data:
             return []
-        if self._after_cr and data[:1] == b"\n":
-            data = data[1:]
-        self._after_cr = False
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
+        if b"\n" not in data and b"\r" not in data:
+            self._begun.append(data)  # joined once: a line of many reads would be copied for every one of them
+            self._hold(len(data))
+            return []
+        if self._begun:
+            data = b"".join([*self._begun, data])
+            self._begun.clear()
         lines = data.splitlines()
         if data[-1:] == b"\r":
             self._after_cr = True
-        elif data[-1:] != b"\n" and lines:
-            self._buffer = lines.pop()
-        return self._take(lines)
+        elif data[-1:] != b"\n":
+            self._begun.append(lines.pop())
+        events = self._take(lines)
+        if events:
+            self._held = 0
+        self._hold(len(data))
+        return events
 
     def end(self) -> list[Event]:
         """What was left when the bytes ended: an event whose blank line never came, or nothing."""
-        lines = [self._buffer, b""]
-        self._buffer = b""
+        lines = [b"".join(self._begun), b""]
+        self._begun.clear()
         return self._take(lines)
+
+    def _hold(self, size: int) -> None:
+        """Reckon with ``size`` bytes more of an event that has no end yet."""
+        if not self._begun and not self._data:
+            self._held = 0
+            return
+        self._held += size
+        if self._held > LONGEST_EVENT:
+            self._begun.clear()
+            self._data.clear()
+            raise UpstreamBroke(f"An event of Copilot's does not end: it has more than {LONGEST_EVENT >> 20} MiB.")
 
     def _take(self, lines: list[bytes]) -> list[Event]:
         events: list[Event] = []

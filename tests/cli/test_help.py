@@ -18,7 +18,10 @@ from passenger_trio.cli.outcome import MEANINGS
 
 PAGES = Path(__file__).parent / "help"
 GUIDE = Path(__file__).parents[2] / "docs" / "cli.md"
-VERBS = ["", "serve", "login", "logout", "refresh-token", "status", "models", "models enable", "simulator"]
+VERBS = [
+    *("", "serve", "login", "logout", "refresh-token", "status", "models", "models enable", "simulator"),
+    *("keys", "keys add", "keys list", "keys revoke"),
+]
 
 
 def page_of(verb: str) -> str:

@@ -21,7 +21,11 @@ def test_a_copilot_token_is_masked_to_the_end_of_its_mac() -> None:
     assert masked(repr({"token": token})) == "{'token': '[secret]'}"
 
 
-@pytest.mark.parametrize("text", ["ghosts_are_here", "high_five", "gh_", "github_pat_", "tid=1", "tid = 1; x"])
+def test_a_key_of_a_client_is_masked() -> None:
+    assert masked(f"x-api-key: pt-{'aB3_-' * 8}xyz, so") == "x-api-key: [secret], so"
+
+
+@pytest.mark.parametrize("text", ["pt-PT", "ghosts_are_here", "high_five", "gh_", "github_pat_", "tid=1", "tid = 1; x"])
 def test_words_that_look_a_little_like_tokens_stay(text: str) -> None:
     assert masked(text) == text
 

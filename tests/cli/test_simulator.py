@@ -15,7 +15,9 @@ def test_the_printed_lines_are_a_configuration_that_points_at_the_simulator(tmp_
     config = load(tmp_path / "c.toml", environ={}).config
 
     assert config == pointed_at(Config(tokens=config.tokens), ORIGIN)
-    assert config.tokens == Tokens("simulated-access-token.json", "simulated-token.json")
+    assert config.tokens == Tokens(
+        access_token_path="simulated-access-token.json", copilot_token_path="simulated-token.json"
+    )
 
 
 def test_pointing_at_the_simulator_leaves_nothing_of_github_and_everything_of_the_server() -> None:

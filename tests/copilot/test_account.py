@@ -66,3 +66,23 @@ async def test_the_plain_user_route_is_asked_where_the_internal_one_is_silent() 
 @pytest.mark.parametrize("silence", [UpstreamUnreachable("x"), answer(500), Answer(200, {}, b"[]"), answer(login=None)])
 async def test_an_account_that_cannot_be_named_is_none_and_no_error(silence: Answer | Exception) -> None:
     assert await Account(FakeFetch(silence), Config()).user(LOGIN) is None
+
+
+@pytest.mark.parametrize("kind, words", [("ghu_", "Copilot's own plugins"), ("gho_", "gh auth token"), ("", "")])
+async def test_a_refused_login_of_the_environment_is_explained_by_its_kind(kind: str, words: str) -> None:
+    login = Secret(f"{kind}abc")
+    account = Account(FakeFetch(answer(401, message="Bad credentials")), Config(login=login))
+
+    with pytest.raises(NotLoggedIn, match="PASSENGER_TRIO_GITHUB_TOKEN") as refused:
+        await account.exchange(login)
+
+    assert words in refused.value.message
+    assert f"{kind}abc" not in refused.value.message
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_refusal_without_a_reason_is_explained_by_the_kind_of_the_login(status: int) -> None:
+    account = Account(FakeFetch(answer(status, message="Not Found")), Config())
+
+    with pytest.raises(AccountRefused, match=r"Not Found\. A gho_ token is of an OAuth app"):
+        await account.exchange(Secret("gho_abc"))

@@ -383,7 +383,7 @@ async def test_an_answer_that_somebody_compressed_is_read() -> None:
 async def test_whole_stops_at_its_limit() -> None:
     async with AsyncExitStack() as stack:
         reply = await send(FakeCopilot(Script(200, [b"x" * 10] * 10)), stack)
-        assert len(await reply.whole(25)) == 30
+        assert len(await reply.beginning(25)) == 30
 
 
 async def test_draining_takes_a_moment_at_most(autojump_clock: trio.testing.MockClock) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from email.utils import formatdate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -184,38 +183,6 @@ def token(expires_at: int, api: str | None = None) -> github.TokenEnvelope:
 
 
 NOW = 1_780_000_000
-
-
-@pytest.mark.parametrize("lives", [1800, 1, 0, -7])
-def test_a_tokens_life_is_reckoned_by_githubs_own_clock(lives: int) -> None:
-    assert protocol.token_life(token(NOW + lives), formatdate(NOW, usegmt=True)) == lives
-
-
-def test_a_skewed_clock_does_not_shorten_a_tokens_life() -> None:
-    answer = github.decode_envelope(body("token_envelope_clock_skew.json"))
-
-    assert answer.expires_at < NOW
-    assert protocol.token_life(answer, formatdate(answer.expires_at - 1800, usegmt=True)) == 1800
-    assert protocol.token_life(answer, None) == 1560
-
-
-@pytest.mark.parametrize(
-    "date", [None, "", " ", "yesterday", "2026-05-28T00:00:00Z", "Thu, 99 Foo 2026 00:00:00 GMT", "0"]
-)
-def test_without_a_date_a_token_lives_as_the_official_client_reckons(date: str | None) -> None:
-    assert protocol.token_life(token(5), date) == 1560
-
-
-@given(st.text(max_size=40))
-def test_no_date_can_do_harm(date: str) -> None:
-    assert isinstance(protocol.token_life(token(NOW), date), int | float)
-
-
-@pytest.mark.parametrize(
-    "life, delay", [(1800, 1740), (120, 60), (70, 10), (66, 6.6), (60, 6), (10, 1), (0, 0), (-5, 0)]
-)
-def test_a_token_is_renewed_a_minute_before_its_end_and_never_at_once_while_it_lives(life: float, delay: float) -> None:
-    assert protocol.renewal_delay(life) == pytest.approx(delay)
 
 
 DEFAULT = "https://api.githubcopilot.com"

@@ -12,7 +12,7 @@ import trio
 from passenger_trio.config import load
 from passenger_trio.copilot import store as store_module
 from passenger_trio.copilot.store import SavedToken, TokenStore
-from passenger_trio.errors import ConfigError, StoreError
+from passenger_trio.errors import ConfigError, NotLoggedIn, StoreError
 from passenger_trio.secret import Secret
 from passenger_trio.wire.github import Endpoints
 
@@ -126,14 +126,114 @@ async def test_a_directory_that_cannot_be_made_is_an_error_with_the_remedy(tmp_p
             pytest.fail("it was locked")
 
 
-async def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    link = tmp_path / "access_token.json"
-    link.symlink_to(tmp_path / "elsewhere" / "real.json")
-    await TokenStore(link, tmp_path / "token.json").save_access(Secret("ghu_one"))
+@pytest.mark.parametrize("name", ["access_token.json", "token.json", "token.json.lock"])
+async def test_a_link_is_refused_and_what_it_leads_to_is_left_alone(tmp_path: Path, name: str) -> None:
+    target = tmp_path / "target"
+    target.write_text('{"access_token":"ghu_theirs","token":"tid=theirs","expires_at":9}')
+    target.chmod(0o644)
+    (tmp_path / name).symlink_to(target)
+    store = TokenStore(tmp_path / "access_token.json", tmp_path / "token.json")
+    use = {
+        "access_token.json": [store.read_access(), store.save_access(Secret("x")), store.check_writable()],
+        "token.json": [store.read_copilot(), store.save_copilot(SavedToken("t", 1)), store.check_writable()],
+        "token.json.lock": [_lock(store)],
+    }
 
-    assert link.is_symlink()
-    assert mode(tmp_path / "elsewhere" / "real.json") == 0o600
+    for attempt in use.pop(name):
+        with pytest.raises(StoreError, match="is a link"):
+            await attempt
+    for attempt in (attempt for attempts in use.values() for attempt in attempts):
+        attempt.close()
+
+    assert (target.read_text()[17:27], mode(target)) == ("ghu_theirs", 0o644)
+    assert await store.clear() in ([], [tmp_path / name])
+    assert target.exists()
+
+
+async def _lock(store: TokenStore) -> None:
+    async with store.locked():
+        pytest.fail("it was locked")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("name", ["access_token.json", "token.json"])
+async def test_another_users_file_is_refused(tmp_path: Path, name: str) -> None:
+    theirs = tmp_path / name
+    theirs.write_text('{"access_token":"ghu_theirs","token":"tid=theirs","expires_at":9}')
+    os.chown(theirs, 12345, -1)
+    store = TokenStore(tmp_path / "access_token.json", tmp_path / "token.json")
+
+    with pytest.raises(StoreError, match="belongs to another user \\(uid 12345"):
+        await (store.read_access() if name == "access_token.json" else store.read_copilot())
+    with pytest.raises(StoreError, match="belongs to another user"):
+        await store.check_writable()
+
+
+async def test_what_is_no_file_is_refused_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "access_token.json")
+    (tmp_path / "token.json").mkdir()
+    store = TokenStore(tmp_path / "access_token.json", tmp_path / "token.json")
+
+    with trio.fail_after(5):
+        for attempt in (store.read_access(), store.read_copilot(), store.check_writable()):
+            with pytest.raises(StoreError, match="is no file"):
+                await attempt
+
+
+async def test_a_login_in_the_environment_takes_the_place_of_the_saved_one_and_is_not_written(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path / "access_token.json", tmp_path / "token.json", Secret("ghu_environment"))
+    await store.save_access(Secret("ghu_saved"))
+
+    assert await store.read_access() == Secret("ghu_environment")
+    assert store.login_place == "environment variable PASSENGER_TRIO_GITHUB_TOKEN"
+    assert "ghu_environment" not in store.access_path.read_text()
+
+
+@pytest.mark.parametrize(
+    "kind, words", [("ghp_", "personal access"), ("github_pat_", "fine-grained"), ("ghs_", "Actions")]
+)
+@pytest.mark.parametrize("environment", [True, False])
+async def test_a_token_of_the_wrong_kind_is_no_login_and_says_what_it_is(
+    tmp_path: Path, kind: str, words: str, environment: bool
+) -> None:
+    wrong = Secret(f"{kind}0123456789")
+    store = TokenStore(tmp_path / "a.json", tmp_path / "t.json", wrong if environment else None)
+    if not environment:
+        await store.save_access(wrong)
+
+    with pytest.raises(NotLoggedIn, match=words) as refused:
+        await store.read_access()
+
+    assert "0123456789" not in refused.value.message
+    assert ("PASSENGER_TRIO_GITHUB_TOKEN" if environment else "a.json") in refused.value.message
+    assert "passenger-trio login" in refused.value.message
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\\r\\nX-Evil: 1"])
+async def test_a_saved_login_that_cannot_go_into_a_header_is_spoilt(tmp_path: Path, token: str) -> None:
+    (tmp_path / "a.json").write_text(f'{{"access_token":"{token}"}}')
+
+    with pytest.raises(StoreError, match="not a saved login"):
+        await TokenStore(tmp_path / "a.json", tmp_path / "t.json").read_access()
+
+
+async def test_to_forget_the_copilot_token_leaves_the_login(store: TokenStore) -> None:
+    await store.save_access(Secret("ghu_one"))
+    await store.save_copilot(SavedToken("tid=1", 1))
+
+    await store.forget_copilot()
+    await store.forget_copilot()
+
+    assert await store.read_copilot() is None
+    assert await store.read_access() == Secret("ghu_one")
+
+
+def test_whose_a_token_is_tells_logins_apart_and_not_what_they_are() -> None:
+    one, other = store_module.whose(Secret("ghu_one")), store_module.whose(Secret("ghu_two"))
+
+    assert one != other
+    assert "ghu" not in one
+    assert one == store_module.whose(Secret("ghu_one"))
 
 
 async def test_directories_of_others_keep_their_mode(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def test_there_are_these_routes_and_no_others(broken: QuartTrio) -> None:
     assert {route for route in routes if not route.startswith(("HEAD ", "OPTIONS "))} == {
         "GET /",
         "GET /health",
+        "GET /health/ready",
         "GET /models",
         "GET /models/<path:name>",
         "GET /v1/models",

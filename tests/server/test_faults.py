@@ -154,7 +154,7 @@ async def test_an_answer_that_makes_no_sense_is_a_502(house: House, path: str) -
 @pytest.mark.parametrize("path", CHATS)
 async def test_upstream_that_stays_silent_is_a_504(tmp_path: Path, path: str) -> None:
     simulator = Simulator()
-    async with open_house(simulator, tmp_path, copilot__read_timeout=0.2) as house:
+    async with open_house(simulator, tmp_path, copilot__first_byte_timeout=0.2) as house:
         simulator.faults.append(Fault(path=UPSTREAM, status=200, delay=20))
         answer = await house.http.post(path, json=ask("Hi"))
 

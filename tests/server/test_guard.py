@@ -139,7 +139,7 @@ def test_a_star_allows_everything() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.20", "laptop.example", ""])  # noqa: S104
 def test_no_server_for_the_network_without_a_key(host: str) -> None:
-    with pytest.raises(ConfigError, match="PASSENGER_TRIO_SERVER__API_KEY"):
+    with pytest.raises(ConfigError, match="`passenger-trio keys add NAME`"):
         refuse_exposure(Server(host=host))
 
     refuse_exposure(Server(host=host, api_key=Secret(KEY)))
@@ -300,11 +300,3 @@ async def test_a_key_can_be_any_text(tmp_path: Path) -> None:
         wrong = await house.http.get("/v1/models", headers={"x-api-key": "schlussel"})
 
     assert (right.status_code, wrong.status_code) == (200, 401)
-
-
-@pytest.mark.parametrize("path, dialect", [("/v1/chat/completions", "openai"), ("/api/chat", "ollama")])
-async def test_a_compressed_body_is_refused_in_words(house: House, path: str, dialect: str) -> None:
-    answer = await house.http.post(path, content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
-
-    assert answer.status_code == 400
-    assert "Compressed" in refused(answer, dialect)

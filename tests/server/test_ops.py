@@ -3,6 +3,20 @@
 import pytest
 from house import House
 
+from passenger_trio.copilot.tokens import Health
+from passenger_trio.errors import (
+    AccountRefused,
+    NotLoggedIn,
+    PassengerError,
+    StoreError,
+    TokenUnavailable,
+    UpstreamBroke,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from passenger_trio.server.ops import readiness
+
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -42,6 +56,38 @@ async def test_health_is_told_also_when_copilot_refuses_everything(house: House)
     assert (await house.http.get("/")).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/health"])
+@pytest.mark.parametrize("path", ["/", "/health", "/health/ready"])
 async def test_only_reading_is_allowed(house: House, path: str) -> None:
     assert (await house.http.post(path)).status_code == 405
+
+
+PROBLEMS: list[tuple[PassengerError | None, str | None]] = [
+    (None, None),
+    (NotLoggedIn("octocat is not logged in"), "not_logged_in"),
+    (AccountRefused("You are currently logged in as octocat."), "account_refused"),
+    (StoreError("/home/octocat/token.json"), "token_files"),
+    (UpstreamUnreachable("octocat"), "unreachable"),
+    (UpstreamTimeout("octocat"), "timeout"),
+    (UpstreamRefused(500, "octocat"), "refused"),
+    (UpstreamBroke("octocat"), "nonsense"),
+    (TokenUnavailable("octocat"), "trouble"),
+]
+
+
+@pytest.mark.parametrize("failure, word", PROBLEMS, ids=repr)
+def test_readiness_has_a_word_for_each_problem_and_nothing_of_the_account(
+    failure: PassengerError | None, word: str | None
+) -> None:
+    told = readiness(Health(None, failure), 0, failure)
+
+    assert (told.ready, told.token.good, told.models.good) == (False, False, False)
+    assert (told.token.problem, told.models.problem) == (word, word)
+    assert "octocat" not in repr(told)
+
+
+@pytest.mark.parametrize("seconds, count, ready", [(9.9, 1, True), (None, 1, False), (9.9, 0, False)])
+def test_it_takes_a_token_and_a_list_to_be_ready(seconds: float | None, count: int, ready: bool) -> None:
+    told = readiness(Health(seconds, UpstreamTimeout("slow")), count, None)
+
+    assert told.ready is ready
+    assert told.token.seconds_left == (None if seconds is None else 9)

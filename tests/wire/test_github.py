@@ -21,8 +21,8 @@ def test_every_recorded_token_is_read(path: Path) -> None:
     assert (token.chat_enabled is None) == minimal
 
 
-@pytest.mark.parametrize("missing", ["token", "expires_at", "refresh_in"])
-def test_a_token_without_one_of_its_three_fields_is_none(missing: str) -> None:
+@pytest.mark.parametrize("missing", ["token", "expires_at"])
+def test_a_token_without_one_of_its_two_fields_is_none(missing: str) -> None:
     whole = {"token": "t", "expires_at": 2, "refresh_in": 1}
     del whole[missing]
 
@@ -60,3 +60,15 @@ def test_an_error_says_why() -> None:
 
 def test_a_user_may_be_unknown() -> None:
     assert github.decode_user(b'{"login":"octocat","plan":{}}') == github.User(login="octocat")
+
+
+@pytest.mark.parametrize("token", ["", "a b", "t\r\nX-Evil: 1", "t\n", "\u00e4"])
+def test_a_token_that_cannot_go_into_a_header_is_none(token: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="token"):
+        github.decode_envelope(msgspec.json.encode({"token": token, "expires_at": 2}))
+
+
+@pytest.mark.parametrize("end", [-1, 2**41, 1e300])
+def test_an_end_that_is_no_time_is_refused(end: float) -> None:
+    with pytest.raises(msgspec.ValidationError, match="expires_at"):
+        github.decode_envelope(msgspec.json.encode({"token": "t", "expires_at": end}))

@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given, strategies as st
 
+from passenger_trio.errors import UpstreamBroke
+from passenger_trio.wire import sse
 from passenger_trio.wire.sse import Event, Splitter, event
 
 CASES = {
@@ -83,3 +85,36 @@ def test_the_end_is_reported_once() -> None:
 def test_an_event_is_written_as_it_is_read(name: bytes, written: bytes) -> None:
     assert event(b"{}", name) == written
     assert split(written) == [Event(name, b"{}")]
+
+
+@pytest.mark.parametrize(
+    "piece", [b"x" * 65536, b"data: " + b"x" * 65529 + b"\n", b"data: x\r\n"], ids=["line", "lines", "short lines"]
+)
+def test_an_event_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
+    monkeypatch.setattr(sse, "LONGEST_EVENT", 20 * len(piece))
+    splitter = Splitter()
+    for _ in range(20):
+        assert splitter.feed(piece) == []
+
+    with pytest.raises(UpstreamBroke, match="does not end"):
+        splitter.feed(piece)
+    assert splitter.end() == []
+
+
+def test_what_has_an_end_may_go_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "LONGEST_EVENT", 100)
+    splitter = Splitter()
+    for _ in range(100):
+        assert splitter.feed(b": comment\n") == []
+        assert splitter.feed(b"data: a\n") == []
+        assert splitter.feed(b"data: ") == []
+        assert splitter.feed(b"b\n\n") == [Event(b"", b"a\nb")]
+
+
+def test_a_long_event_in_many_pieces_is_whole() -> None:
+    splitter = Splitter()
+    assert splitter.feed(b"data: x") == []
+    for _ in range(99):
+        assert splitter.feed(b"y" * 1000) == []
+
+    assert splitter.feed(b"\n\n") == [Event(b"", b"x" + b"y" * 99_000)]

@@ -6,6 +6,8 @@ Copilot says to what is over them is "invalid request body", which helps nobody.
 How many is counted in two ways. For Gemini the official client counts the whole conversation, which is sent each time.
 For the others it counts nothing, and GPT models state 1: there the pictures of the last turn count, so that a
 conversation which has shown one picture may show another later.
+
+Whatever the list says, there is a most for a whole request, on every way through the house.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,9 @@ class _Picture(msgspec.Struct):
 
 
 _decode_picture: Final = msgspec.json.Decoder(str | _Picture).decode
+MOST: Final = 500
+"""Pictures in one request: as many as OpenAI takes (its guide "Images and vision"), and more than Anthropic does."""
+
 _SAME_TYPE: Final = {"image/jpg": "image/jpeg"}
 """No such type, but people write it."""
 
@@ -39,6 +44,7 @@ def check(messages: Sequence[RequestMessage], model: Model) -> None:
     ]
     if not pictures:
         return
+    refuse_too_many(len(pictures), "messages")
     vision = model.limits.vision or Vision()
     whole = model.vendor == "Google"
     counted = pictures if whole else pictures[len(pictures) - _in_last_turn(messages) :]
@@ -60,6 +66,16 @@ def check(messages: Sequence[RequestMessage], model: Model) -> None:
         except envelope.UNREADABLE:
             continue  # each endpoint says it in its own way
         _check(found if isinstance(found, str) else found.url, where, model, vision)
+
+
+def refuse_too_many(count: int, where: str) -> None:
+    """Raises :class:`~passenger_trio.errors.BadRequest` for more pictures than any request may have."""
+    if count > MOST:
+        raise BadRequest(
+            f"A request may have {MOST} pictures, and this one has {count}: leave out some, of earlier turns too.",
+            param=where,
+            code="too_many_images",
+        )
 
 
 def _in_last_turn(messages: Sequence[RequestMessage]) -> int:

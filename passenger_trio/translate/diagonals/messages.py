@@ -16,6 +16,7 @@ from passenger_trio.translate.backs.effort import (
     nearest_effort,
     thinking_budget,
 )
+from passenger_trio.translate.backs.pictures import refuse_too_many
 from passenger_trio.translate.diagonals.messages_blocks import Blocks, mark_plainly
 from passenger_trio.translate.diagonals.passed import Passed, without
 from passenger_trio.translate.fields import read
@@ -88,6 +89,7 @@ def request(asked: Envelope, model: Model, *, betas: Collection[str] = ()) -> Pa
     turns = blocks.turns(body["messages"])
     agent = messages_input.is_agents_turn(body["messages"])
     body["messages"] = envelope.raw(turns)
+    refuse_too_many(blocks.pictures, "messages")
     if blocks.system:
         body["system"] = envelope.raw(blocks.system)
     if "tools" in body:
@@ -98,7 +100,7 @@ def request(asked: Envelope, model: Model, *, betas: Collection[str] = ()) -> Pa
     headers = [("anthropic-version", wire.VERSION)]
     if betas:
         headers.append(("anthropic-beta", ",".join(betas)))
-    return Passed(envelope.encode(body), tuple(headers), tuple(lost), agent, blocks.pictures)
+    return Passed(envelope.encode(body), tuple(headers), tuple(lost), agent, blocks.pictures > 0)
 
 
 def _tools(body: Envelope, lost: dict[str, None], *, advanced: bool) -> None:

@@ -76,8 +76,8 @@ class Blocks:
         self._lost = lost
         self.system: list[Envelope] = []
         """The system prompt: the request's own, and the messages of that role before all others."""
-        self.pictures = False
-        """Whether there is a picture anywhere."""
+        self.pictures = 0
+        """How many pictures there are, wherever."""
 
     def add_system(self, raw: msgspec.Raw) -> None:
         """The ``system`` of a request, a text or blocks."""
@@ -145,7 +145,7 @@ class Blocks:
         return False
 
     def _picture(self, view: _Block, where: str) -> None:
-        self.pictures = True
+        self.pictures += 1
         if read(_decode_source, view.source, f"{where}.source").type != "base64":
             raise BadRequest(
                 f"`{where}` has a picture at an address, which Copilot does not fetch: send the picture itself, as "

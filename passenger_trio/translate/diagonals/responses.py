@@ -11,6 +11,7 @@ import msgspec
 
 from passenger_trio.errors import BadRequest
 from passenger_trio.translate.backs.effort import nearest_effort
+from passenger_trio.translate.backs.pictures import refuse_too_many
 from passenger_trio.translate.diagonals.passed import Passed
 from passenger_trio.translate.fields import read
 from passenger_trio.translate.fronts import seal
@@ -109,7 +110,8 @@ def _input(raw: msgspec.Raw, lost: dict[str, None]) -> tuple[msgspec.Raw, bool, 
     """The items as upstream takes them; whether the agent goes on by itself, and whether there is a picture."""
     views = read(_decode_items, raw, "input")
     kept: list[Envelope] = []
-    agent = vision = False
+    agent = False
+    pictures = 0
     for view, item in zip(views, envelope.decode_list(raw), strict=True):
         kind = view.type or "message"
         if kind == "reasoning" and view.encrypted_content is not None and seal.is_sealed(view.encrypted_content):
@@ -119,16 +121,17 @@ def _input(raw: msgspec.Raw, lost: dict[str, None]) -> tuple[msgspec.Raw, bool, 
             item.pop("id", None)
         if view.role not in _NOBODYS_ROLES:
             agent = kind != "message" or view.role == "assistant"
-        vision |= _has_picture(view)
+        pictures += _count_pictures(view)
         kept.append(item)
-    return envelope.raw(kept), agent, vision
+    refuse_too_many(pictures, "input")
+    return envelope.raw(kept), agent, pictures > 0
 
 
-def _has_picture(view: _Item) -> bool:
+def _count_pictures(view: _Item) -> int:
     parts = view.content if isinstance(view.content, list) else []
     if bytes(view.output).startswith(b"["):
         parts = [*parts, *read(_decode_parts, view.output, "input.output")]
-    return any(part.type == "input_image" for part in parts)
+    return sum(part.type == "input_image" for part in parts)
 
 
 def _tools(body: Envelope, lost: dict[str, None]) -> None:

@@ -141,3 +141,13 @@ def test_on_chat_what_is_no_picture_goes_as_it_came(url: object) -> None:
     body = json.loads(chat.request(call({"role": "user", "content": content}), Model(id="m")).body)
 
     assert body["messages"][0]["content"] == content
+
+
+@pytest.mark.parametrize("back", BACKS)
+def test_there_is_a_most_for_a_whole_request_also_for_a_model_that_states_none(back: Any) -> None:
+    half = user(*[picture()] * (pictures.MOST // 2))
+
+    assert back.request(call(half, CALLED, result(), half), seeing()).body.count(b"iVBORw0KGgo=") == pictures.MOST
+    error = refused(seeing(), half, CALLED, result(picture()), half)
+    assert (error.code, error.param) == ("too_many_images", "messages")
+    assert f"has {pictures.MOST + 1}" in error.message
