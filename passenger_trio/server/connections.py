@@ -8,7 +8,9 @@ another class, so what it does for us is done here.
 """
 
 import logging
+import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import h11
@@ -18,15 +20,24 @@ from hypercorn.config import Config
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState, LifespanState
+from hypercorn.typing import LifespanState
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
 BACKLOG: Final = 512
 
 
+HANG_UP: Final = "passenger_trio.hang_up"
+"""The key of a request's ASGI state under which is the function that shuts its connection down."""
+
+
 class _Connection(TCPServer):
     """A connection that is over once its client has closed it, and whose errors are its own."""
+
+    def __init__(
+        self, app: ASGIWrapper, config: Config, context: WorkerContext, state: LifespanState, stream: Any
+    ) -> None:
+        super().__init__(app, config, context, LifespanState({**state, HANG_UP: self.hang_up}), stream)
 
     async def run(self) -> None:
         try:
@@ -40,31 +51,43 @@ class _Connection(TCPServer):
         await super()._read_data()
         await self.idle_task.stop()
 
+    def hang_up(self) -> None:
+        """Shut the connection down at once: whoever reads from it or writes to it is told."""
+        stream: Any = self.stream  # Hypercorn has annotated TLS alone
+        transport = getattr(stream, "transport_stream", stream)
+        with suppress(OSError):  # it is closed
+            transport.socket.shutdown(socket.SHUT_RDWR)
 
-class _Crowd:
+
+class Crowd:
     """The connections that are open, each with the scope that ends it."""
 
     def __init__(self) -> None:
-        self._scopes: set[trio.CancelScope] = set()
+        self._scopes: dict[_Connection, trio.CancelScope] = {}
         self._one_left = trio.Event()
 
-    async def attend(self, connection: TCPServer) -> None:
+    async def attend(self, connection: _Connection) -> None:
         """Run ``connection`` to its end."""
         with trio.CancelScope() as scope:
-            self._scopes.add(scope)
+            self._scopes[connection] = scope
             try:
                 await connection.run()
             finally:
-                self._scopes.discard(scope)
+                del self._scopes[connection]
                 self._one_left.set()
 
     async def leave(self, patience: float) -> None:
         """Wait until all are over. Those that are not after ``patience`` seconds are cancelled."""
         with trio.move_on_after(patience):
             await self._all_gone()
-        for scope in self._scopes:
+        for scope in self._scopes.values():
             scope.cancel()
         await self._all_gone()
+
+    def hang_up(self) -> None:
+        """Shut all of them down. Hypercorn shields its writes, so a client that does not read outlasts cancelling."""
+        for connection in self._scopes:
+            connection.hang_up()
 
     async def _all_gone(self) -> None:
         while self._scopes:
@@ -73,23 +96,21 @@ class _Crowd:
 
 
 async def serve_connections(
-    app: Any, config: Config, stopped: Callable[[], Awaitable[None]], nursery: trio.Nursery
+    app: Any, config: Config, stopped: Callable[[], Awaitable[None]], nursery: trio.Nursery, crowd: Crowd
 ) -> None:
     """Serve ``app`` on the sockets of ``config`` until ``stopped`` returns and all connections are over.
 
-    Each connection is a task of ``nursery``, and so is what opens them.
-
-    Those that are not after ``config.graceful_timeout`` seconds are cancelled.
+    Each connection is a task of ``nursery`` and one of ``crowd``. Those that are not over ``config.graceful_timeout``
+    seconds after ``stopped`` are cancelled.
     """
     asgi = ASGIWrapper(app)
     state = LifespanState()
     lifespan = Lifespan(asgi, config, state)
     context = WorkerContext(None)
-    crowd = _Crowd()
     doors = trio.CancelScope()
 
     async def serve_one(stream: Any) -> None:  # Hypercorn has annotated TLS alone
-        await crowd.attend(_Connection(asgi, config, context, ConnectionState(state.copy()), stream))
+        await crowd.attend(_Connection(asgi, config, context, state, stream))
 
     async def keep_open(*, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
         with doors:

@@ -2,14 +2,12 @@
 
 import logging
 import math
-import socket
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import trio
 from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPResponseBodyEvent
 
+from passenger_trio.server.connections import HANG_UP
 from passenger_trio.server.requests import PassengerRequest
 
 logger: Final = logging.getLogger("passenger_trio.server")
@@ -104,19 +102,6 @@ class Pulse:
 
     def _let_go(self) -> None:
         """Shut the connection down; whoever writes to it is told."""
-        scope: Any = self._request.scope
-        hang_up(scope.get("client"), scope.get("server"))
-
-
-def hang_up(client: tuple[str, int] | None, server: tuple[str, int] | None) -> None:
-    """Shut down the connection that ``client`` has to ``server``, which is ours."""
-    if client is None or server is None:
-        return
-    ends = tuple(server), tuple(client)
-    for entry in list(Path("/dev/fd").iterdir()):
-        with suppress(OSError):  # gone by now
-            if not entry.is_socket():  # a socket made from anything else fails after its copy is made
-                continue
-            with socket.fromfd(int(entry.name), socket.AF_INET, socket.SOCK_STREAM) as connection:
-                if (connection.getsockname()[:2], connection.getpeername()[:2]) == ends:
-                    connection.shutdown(socket.SHUT_RDWR)
+        scope = cast("dict[str, Any]", self._request.scope)
+        if (hang_up := scope.get("state", {}).get(HANG_UP)) is not None:  # another server than ours has none
+            hang_up()

@@ -6,8 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any, Final
 
 import h11
@@ -28,7 +27,7 @@ from passenger_trio.copilot.tokens import BRIEF_PATIENCE, FIRST_PATIENCE, TokenK
 from passenger_trio.errors import PortUnavailable, Unable
 from passenger_trio.server import live
 from passenger_trio.server.app import PassengerApp, build_app
-from passenger_trio.server.connections import serve_connections
+from passenger_trio.server.connections import Crowd, serve_connections
 from passenger_trio.server.exchange import Exchange
 from passenger_trio.server.guard import refuse_exposure, warn_of_origins
 from passenger_trio.server.pulse import FAREWELL
@@ -135,8 +134,8 @@ async def serve(
                 await nursery.start(_watch_signals, stop, nursery.cancel_scope)
                 if reload is not None:
                     await nursery.start(_watch_hangups, reload, settings)
-            ports = {door.getsockname()[1] for door in socks}
-            await nursery.start(_end, ports, stop, settings, halt)
+            crowd = Crowd()
+            await nursery.start(_end, crowd, stop, settings, halt)
             hypercorn = _hypercorn(socks, config, secure=[sock] if secure else [])
 
             async def stopped() -> None:
@@ -147,7 +146,7 @@ async def serve(
             _tell(origins)
             _notify("READY=1")
             task_status.started(origins[0])
-            await serve_connections(app, hypercorn, stopped, nursery)
+            await serve_connections(app, hypercorn, stopped, nursery, crowd)
             nursery.cancel_scope.cancel()
 
 
@@ -259,7 +258,7 @@ async def _watch_hangups(
 
 
 async def _end(
-    ports: Collection[int],
+    crowd: Crowd,
     stop: trio.Event,
     settings: _Settings,
     halt: Halt,
@@ -278,19 +277,7 @@ async def _end(
         halt.now()
         await trio.sleep(FAREWELL + 1.0)
     finally:
-        hang_up(ports)
-
-
-def hang_up(ports: Collection[int]) -> None:
-    """Shut down every connection that this process has accepted on ``ports``; whoever writes to one is told."""
-    for entry in list(Path("/dev/fd").iterdir()):
-        with suppress(OSError):  # gone by now
-            if not entry.is_socket():  # a socket made from anything else fails after its copy is made
-                continue
-            with socket.fromfd(int(entry.name), socket.AF_INET, socket.SOCK_STREAM) as connection:
-                name = connection.getsockname()
-                if isinstance(name, tuple) and name[1] in ports and connection.getpeername():  # not the listening one
-                    connection.shutdown(socket.SHUT_RDWR)
+        crowd.hang_up()
 
 
 def _notify(state: str) -> None:

@@ -221,6 +221,8 @@ async def findings(directory: Path, front: Front, page: str, base: str, *, rebou
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            cwd=directory,
+            env={**os.environ, "TMPDIR": "."},  # for a socket, whose whole path may be longer than one can be
         )
         try:
             with trio.fail_after(PATIENCE):

@@ -1,6 +1,7 @@
 """Signs of life, and the end of patience with a client that does not read."""
 
 import functools
+from typing import Any
 
 import pytest
 import trio
@@ -9,6 +10,7 @@ from hypercorn.typing import ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseS
 from quart import Quart
 from werkzeug.datastructures import Headers
 
+from passenger_trio.server.connections import HANG_UP
 from passenger_trio.server.pulse import FAREWELL, Pulse
 from passenger_trio.server.requests import PassengerRequest
 
@@ -37,12 +39,11 @@ class Client:
             self.heard.append((trio.current_time(), message["body"]))
 
 
-def request(sign: bytes = SIGN) -> PassengerRequest:
+def request(client: Client, sign: bytes = SIGN) -> PassengerRequest:
     async def push(path: str, headers: Headers) -> None: ...
 
-    made = PassengerRequest(
-        "POST", "http", "/", b"", Headers(), "", "1.1", scope={"type": "http"}, send_push_promise=push
-    )
+    scope: Any = {"type": "http", "state": {HANG_UP: client.hung_up.set}}
+    made = PassengerRequest("POST", "http", "/", b"", Headers(), "", "1.1", scope=scope, send_push_promise=push)
     made.sign_of_life = sign
     return made
 
@@ -63,7 +64,8 @@ async def watched(client: Client, asked: PassengerRequest, pulse: Pulse, talk: l
 
 
 async def test_each_silence_is_measured_from_the_last_word(autojump_clock: trio.testing.MockClock) -> None:
-    client, asked = Client(), request()
+    client = Client()
+    asked = request(client)
     begun = trio.current_time()
     await watched(client, asked, Pulse(asked, client.send, keepalive=15, patience=300), [(10, b"a"), (40, b"b")])
 
@@ -74,7 +76,8 @@ async def test_each_silence_is_measured_from_the_last_word(autojump_clock: trio.
 async def test_where_there_is_no_sign_of_life_there_is_silence(
     autojump_clock: trio.testing.MockClock, sign: bytes, keepalive: float
 ) -> None:
-    client, asked = Client(), request(sign)
+    client = Client()
+    asked = request(client, sign)
     await watched(client, asked, Pulse(asked, client.send, keepalive=keepalive, patience=300), [(1000, b"a")])
 
     assert [data for _, data in client.heard] == [b"a"]
@@ -83,7 +86,8 @@ async def test_where_there_is_no_sign_of_life_there_is_silence(
 async def test_before_the_head_of_an_answer_and_after_its_end_nothing_is_said(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    client, asked = Client(), request()
+    client = Client()
+    asked = request(client)
     pulse = Pulse(asked, client.send, keepalive=15, patience=300)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pulse.watch, nursery)
@@ -96,30 +100,28 @@ async def test_before_the_head_of_an_answer_and_after_its_end_nothing_is_said(
     assert [data for _, data in client.heard] == [b"a"]
 
 
-async def test_patience_ends_while_a_part_is_written(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client, asked = Client(blocked_from=50), request()
-    await _impatient(monkeypatch, client, asked, [(60, b"a")])
+async def test_patience_ends_while_a_part_is_written(autojump_clock: trio.testing.MockClock) -> None:
+    client = Client(blocked_from=50)
+    asked = request(client)
+    await _impatient(client, asked, [(60, b"a")])
 
     assert asked.record.error == "the client does not read its answer"
 
 
-async def test_patience_ends_while_only_signs_of_life_are_written(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client, asked = Client(blocked_from=50), request()
-    await _impatient(monkeypatch, client, asked, [(10_000, b"a")])
+async def test_patience_ends_while_only_signs_of_life_are_written(autojump_clock: trio.testing.MockClock) -> None:
+    client = Client(blocked_from=50)
+    asked = request(client)
+    await _impatient(client, asked, [(10_000, b"a")])
 
     assert asked.record.error == "the client does not read its answer"
 
 
 @pytest.mark.parametrize("last", [False, True])
 async def test_a_cancelled_answer_does_not_wait_for_a_client_that_does_not_read(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch, last: bool
+    autojump_clock: trio.testing.MockClock, last: bool
 ) -> None:
-    client, asked = Client(blocked_from=0), request()
-    _hang_up_on(monkeypatch, client)
+    client = Client(blocked_from=0)
+    asked = request(client)
     pulse = Pulse(asked, client.send, keepalive=15, patience=300)
     begun = trio.current_time()
     async with trio.open_nursery() as nursery:
@@ -131,17 +133,7 @@ async def test_a_cancelled_answer_does_not_wait_for_a_client_that_does_not_read(
     assert trio.current_time() - begun == pytest.approx(10 + (FAREWELL if last else 0))
 
 
-def _hang_up_on(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
-    def hang_up(*_ends: object) -> None:
-        client.hung_up.set()
-
-    monkeypatch.setattr("passenger_trio.server.pulse.hang_up", hang_up)
-
-
-async def _impatient(
-    monkeypatch: pytest.MonkeyPatch, client: Client, asked: PassengerRequest, talk: list[tuple[float, bytes]]
-) -> None:
-    _hang_up_on(monkeypatch, client)
+async def _impatient(client: Client, asked: PassengerRequest, talk: list[tuple[float, bytes]]) -> None:
     pulse = Pulse(asked, client.send, keepalive=15, patience=300)
     with trio.move_on_after(1000):
         async with trio.open_nursery() as nursery:
