@@ -67,6 +67,7 @@ DIALECTS: Final = (
     Dialect("/api/chat", _CHATS, said, _DONE_LINE, _LINE, streams_within=True),
     Dialect("/api/generate", _CHATS, lambda text: {"prompt": text}, _DONE_LINE, _LINE, streams_within=True),
 )
+BEHIND: Final = (b"\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", bytes(9000))
 EMBEDDINGS: Final = ("/v1/embeddings", "/api/embed")
 
 
@@ -82,6 +83,8 @@ class Question:
     long: bool = False
     leaves_after: float | None = None
     slow: bool = False
+    behind: bytes = b""
+    """What is sent behind the request, where nothing should be."""
 
 
 def question(dice: random.Random) -> Question:
@@ -105,6 +108,7 @@ def question(dice: random.Random) -> Question:
         long=long,
         leaves_after=dice.uniform(0, 2.0) if dice.random() < 0.2 else None,
         slow=dice.random() < 0.1,
+        behind=dice.choice(BEHIND) if dice.random() < 0.1 else b"",
     )
 
 
@@ -141,7 +145,7 @@ async def exchange(stream: trio.SocketStream, asked: Question) -> AsyncGenerator
     content = json.dumps(asked.body).encode()
     headers = [("Host", "localhost"), ("Content-Length", str(len(content))), ("Connection", "close")]
     head = parser.send(h11.Request(method="POST", target=asked.path, headers=headers))
-    await stream.send_all((head or b"") + (parser.send(h11.Data(data=content)) or b""))
+    await stream.send_all((head or b"") + (parser.send(h11.Data(data=content)) or b"") + asked.behind)
     parser.send(h11.EndOfMessage())
     status = 0
     while True:

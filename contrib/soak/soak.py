@@ -28,7 +28,7 @@ from statistics import linear_regression
 
 import msgspec
 import trio
-from clients import DIALECTS, Question, Verdict, ask, question, said
+from clients import BEHIND, DIALECTS, Question, Verdict, ask, question, said
 from house import Counts, House
 
 from passenger_trio.server import run
@@ -239,7 +239,10 @@ class Soak:
                 dialect = DIALECTS[ticket % len(DIALECTS)]
                 body = {"model": dialect.models[0], **dialect.body(f"[[long]] {ticket}"), "stream": True}
                 leaves_after = self._dice.uniform(0, 0.25)
-                asked = Question(dialect.path, body, stream=True, dialect=dialect, leaves_after=leaves_after)
+                behind = BEHIND[0] if ticket % 3 == 0 else b""
+                asked = Question(
+                    dialect.path, body, stream=True, dialect=dialect, leaves_after=leaves_after, behind=behind
+                )
                 self.account(asked, *await ask(self.house.port, asked))
 
         async def crowd(tickets: Iterator[int]) -> Counts:

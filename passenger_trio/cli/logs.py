@@ -23,6 +23,22 @@ class MaskingFormatter(logging.Formatter):
         return masked(super().format(record))
 
 
+class Seldom(logging.Filter):
+    """Trio says ten times a second, with a traceback, that it cannot accept a connection: once a minute is enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._again = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to tell it; without the traceback, which is always the same."""
+        if record.created < self._again:
+            return False
+        self._again = record.created + 60.0
+        record.exc_info = None
+        return True
+
+
 def set_up(level: LogLevel, stream: TextIO | None = None) -> None:
     """Log our own loggers at ``level`` and all others (httpx, Hypercorn) at warning, to ``stream`` or stderr.
 
@@ -33,6 +49,7 @@ def set_up(level: LogLevel, stream: TextIO | None = None) -> None:
     handler.setFormatter(MaskingFormatter(_WITHOUT_TIME if _is_journal(out) else _WITH_TIME))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("passenger_trio").setLevel(level.upper())
+    logging.getLogger("trio.serve_listeners").filters = [Seldom()]
 
 
 def _is_journal(stream: TextIO) -> bool:

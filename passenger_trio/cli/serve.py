@@ -16,6 +16,7 @@ from passenger_trio.config import Config, Tokens
 from passenger_trio.copilot.store import TokenStore
 from passenger_trio.secret import Secret
 from passenger_trio.server import run as server
+from passenger_trio.server.descriptors import make_room
 from passenger_trio.server.guard import refuse_exposure
 from passenger_trio.server.ollama_port import listen_beside
 from passenger_trio.server.tls import refuse_half_a_certificate
@@ -30,6 +31,7 @@ def run(config: Config, *, simulated: bool, reload: Callable[[], Config] | None 
     """
     refuse_exposure(config.server)
     refuse_half_a_certificate(config.server)
+    make_room(config.server)
     with ExitStack() as opened:
         sock = opened.enter_context(server.listen(config.server.host, config.server.port))
         ollama = listen_beside(sock) if config.server.ollama else None

@@ -52,9 +52,13 @@ class Admission:
         self._places.total_tokens = config.max_concurrent or math.inf
 
     async def check(self) -> None:
-        """Let the request in or make it wait. Raises :class:`~passenger_trio.errors.Overloaded` and ``Stopping``."""
+        """Let the request in or make it wait, once its body is here: one that comes slowly takes nobody's place.
+
+        Raises :class:`~passenger_trio.errors.Overloaded` and ``Stopping``, and Quart's errors for the body.
+        """
         request = current()
         if request.url_rule is not None and request.url_rule.rule in CALLS and request.method == "POST":
+            await request.arrive()
             await self.admit(request.exit_stack, request.path)
 
     async def admit(self, request: AsyncExitStack, path: str) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import trio
-from quart import request
 
 from passenger_trio.errors import BadRequest, TooLarge, UnsupportedBody
+from passenger_trio.server.requests import current, read_body
 
 WINDOW_LOG: Final = 23
 """8 MiB, the most memory that a zstd body may ask for: no sender may count on more (RFC 9659)."""
@@ -24,6 +24,7 @@ async def unpack() -> None:
     :class:`~passenger_trio.errors.BadRequest` for one that cannot be unpacked, and Quart's errors for one that is too
     large or too slow before that.
     """
+    request = current()
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     if coding in {"", "identity"}:
         return
@@ -34,10 +35,9 @@ async def unpack() -> None:
             "is.",
             code="unsupported_content_encoding",
         )
-    packed = await request.get_data(cache=False)
-    data = packed if isinstance(packed, bytes) else packed.encode()
+    packed = await read_body(request)
     limit = request.max_content_length or 0
-    request.body.set_result(await trio.to_thread.run_sync(unpacked, data, limit, abandon_on_cancel=True))
+    request.content = await trio.to_thread.run_sync(unpacked, packed, limit, abandon_on_cancel=True)
 
 
 def _unpack_zlib(data: bytes, limit: int, wbits: int) -> bytes:

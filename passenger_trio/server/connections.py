@@ -22,6 +22,8 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import LifespanState
 
+from passenger_trio.server.http1 import Http1
+
 logger: Final = logging.getLogger("passenger_trio.server")
 
 BACKLOG: Final = 512
@@ -48,6 +50,7 @@ class _Connection(TCPServer):
             logger.exception("internal error in a client's connection")
 
     async def _read_data(self) -> None:
+        self.protocol.protocol = Http1(self.protocol)
         await super()._read_data()
         await self.idle_task.stop()
 

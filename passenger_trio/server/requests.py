@@ -26,7 +26,8 @@ LONGEST_HEADER: Final = 4000
 class PassengerRequest(TrioRequest):
     """A request that owns what is opened for it: ``exit_stack`` lives until after the answer's last byte.
 
-    ``sign_of_life`` is what its client may be sent between two parts of the answer, if there is anything.
+    ``sign_of_life`` is what its client may be sent between two parts of the answer, if there is anything. ``content``
+    is the body, once it is here.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -34,6 +35,13 @@ class PassengerRequest(TrioRequest):
         self.exit_stack = AsyncExitStack()
         self.record = Record()
         self.sign_of_life = b""
+        self.content: bytes | None = None
+
+    async def arrive(self) -> bytes:
+        """Wait for the whole body, and return it as it came. Raises Quart's errors for one too large or too slow."""
+        data = await self.get_data(cache=False)
+        self.content = data if isinstance(data, bytes) else data.encode()
+        return self.content
 
 
 def current() -> PassengerRequest:
@@ -46,8 +54,7 @@ async def read_body(request: PassengerRequest) -> bytes:
 
     Raises Quart's errors for a body that is too large or too slow.
     """
-    data = await request.get_data(cache=False)
-    return data if isinstance(data, bytes) else data.encode()
+    return await request.arrive() if request.content is None else request.content
 
 
 async def add_ids(answer: Response) -> Response:

@@ -74,3 +74,15 @@ def test_the_journal_gets_no_time_of_ours(tmp_path, monkeypatch: pytest.MonkeyPa
         logging.getLogger("passenger_trio").info("heard")
 
         assert (tmp_path / "journal").read_text() == "INFO heard\n"
+
+
+def test_what_trio_says_ten_times_a_second_is_told_once_a_minute_without_its_traceback(stream: io.StringIO) -> None:
+    logger = logging.getLogger("trio.serve_listeners")
+    for second in (0, 0.1, 59, 61):
+        record = logger.makeRecord(logger.name, logging.ERROR, "", 0, f"no more sockets at {second}", (), None)
+        record.exc_info = (OSError, OSError(24, "Too many open files"), None)
+        record.created = 1000 + second
+        logger.handle(record)
+
+    told = stream.getvalue().splitlines()
+    assert [line.rpartition(" ")[2] for line in told] == ["0", "61"]

@@ -80,3 +80,105 @@ async def test_half_a_request_that_breaks_off_is_no_500_and_leaves_nothing(tmp_p
         await until(lambda: tasks() <= before)
 
         assert front.upstream.asked("/chat/completions") == []
+
+
+BEHIND = [b"\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", ASKED, b"\0" * 100_000]
+behind = pytest.mark.parametrize("more", BEHIND, ids=["empty line", "request", "call", "zeros"])
+
+
+@behind
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "later"])
+async def test_what_follows_a_request_hides_no_departure(tmp_path: Path, more: bytes, at_once: bool) -> None:
+    async with open_front(tmp_path) as front:
+        front.upstream.play("/chat/completions", stall)
+        before = await at_rest(front)
+        for number in range(3):
+            async with await connect(front) as client:
+                await client.send_all(ASKED + (more if at_once else b""))
+                await until(lambda count=number: len(front.upstream.asked("/chat/completions")) > count)
+                if not at_once:
+                    await client.send_all(more)
+                await trio.sleep(0.02)
+        await until(lambda: tasks() <= before)
+        await until(lambda: front.upstream.open == 0)
+
+        assert len(front.upstream.asked("/chat/completions")) == 3
+
+
+@behind
+@pytest.mark.parametrize(
+    "asked", [ASKED, ASKED.replace(b"Host", b"Connection: close\r\nHost", 1)], ids=["kept", "close"]
+)
+async def test_what_follows_a_request_spoils_no_answer_and_is_answered_by_a_goodbye(
+    tmp_path: Path, asked: bytes, more: bytes
+) -> None:
+    async with open_front(tmp_path) as front:
+        front.upstream.play("/chat/completions", stream(*CHAT_EVENTS, pause=0.01))
+        async with await connect(front) as client:
+            await client.send_all(asked + more)
+            told = b"".join([piece async for piece in client])
+
+        assert told.count(b"HTTP/1.1 ") == 1
+        assert told.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        assert len(front.upstream.asked("/chat/completions")) == 1
+
+
+async def test_an_offer_to_go_on_in_http_2_hides_no_departure_and_is_declined(tmp_path: Path) -> None:
+    """Java's client makes it with every request."""
+    offering = ASKED.replace(
+        b"Host", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAA\r\nHost", 1
+    )
+    async with open_front(tmp_path) as front:
+        front.upstream.play("/chat/completions", stream(*CHAT_EVENTS), stall)
+        before = await at_rest(front)
+        async with await connect(front) as client:
+            told = b""
+            await client.send_all(offering)
+            while not told.endswith(b"0\r\n\r\n"):
+                told += await client.receive_some()
+            await client.send_all(offering)  # the same connection serves on
+            await until(lambda: len(front.upstream.asked("/chat/completions")) == 2)
+        await until(lambda: tasks() <= before + 1)
+        await until(lambda: front.upstream.open <= 1)
+
+    assert told.startswith(b"HTTP/1.1 200")
+    assert b"data: [DONE]" in told
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+async def test_http_2_is_not_spoken_with_those_who_just_begin(tmp_path: Path, method: bytes) -> None:
+    upgrade = method + b" /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with open_front(tmp_path) as front:
+        async with await connect(front) as client:
+            await client.send_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4" + bytes(5))
+            prior = b"".join([piece async for piece in client])
+        async with await connect(front) as client:
+            await client.send_all(upgrade)
+            upgraded = await client.receive_some()
+
+    assert prior.startswith(b"HTTP/1.1 505")
+    assert upgraded.startswith(b"HTTP/1.1 200" if method == b"GET" else b"HTTP/1.1 405")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"?a=b", 400),
+        (b"http://[::1", 400),
+        (b"http://a%5B/health", 400),
+        (b"http:", 400),
+        (b"a:80", 400),
+        (b"health", 400),
+        (b"*", 404),
+        (b"http://localhost/health", 200),
+    ],
+)
+async def test_a_request_without_a_path_is_refused_and_no_500(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, target: bytes, status: int
+) -> None:
+    async with open_front(tmp_path) as front, await connect(front) as client:
+        await client.send_all(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        told = await client.receive_some()
+
+    assert told.startswith(b"HTTP/1.1 %d" % status)
+    assert "Traceback" not in caplog.text

@@ -163,6 +163,17 @@ async def test_nobody_waits_in_the_queue_for_longer_than_is_configured(tmp_path:
     assert crowd.answers["first"].status_code == 200
 
 
+async def test_a_body_that_does_not_come_takes_nobodys_place(tmp_path: Path) -> None:
+    async with open_front(tmp_path, server__max_concurrent=1, server__max_queued=0) as front:
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+        async with await trio.open_tcp_stream("127.0.0.1", front.port) as stalled:
+            await stalled.send_all(head)
+            await trio.sleep(0.1)
+            answer = await front.http.post("/v1/chat/completions", json=CHAT)
+
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("path", DISCOVERY)
 async def test_what_is_told_from_memory_does_not_wait_for_a_place(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
