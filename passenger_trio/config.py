@@ -141,6 +141,7 @@ SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "models": Models,
 }
 
+_LONGEST_URL: Final = 2048
 _ALIASES: Final = "models.aliases"
 _ORIGINS: Final = "server.allowed_origins"
 
@@ -230,6 +231,24 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def scheme_and_host(url: str) -> tuple[str, str]:
+    """The two, both empty where nobody can be asked there: a port or an address that is none, a space, a name that DNS
+    cannot look up. An international name is to be in its ASCII form.
+    """
+    if len(url) > _LONGEST_URL or not url.isprintable() or " " in url:
+        return "", ""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 - it is looked at here
+        host.encode("idna").decode("idna")
+        if "[" in parts.netloc or host.rpartition(".")[2].isdecimal():
+            ip_address(host)
+    except ValueError:
+        return "", ""
+    return (parts.scheme, host) if host.isascii() else ("", "")
+
+
 def _read_file(file: Path, *, required: bool) -> dict[str, Any] | None:
     try:
         text = file.read_bytes().decode()
@@ -243,7 +262,9 @@ def _read_file(file: Path, *, required: bool) -> dict[str, Any] | None:
         raise ConfigError(f"The configuration file {file} cannot be read: {error}.") from error
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError(f"The configuration file {file} is not valid TOML: it is nested too deeply.") from None
+    except ValueError as error:  # also Python's own, for a number of thousands of digits
         raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from error
 
 
@@ -350,14 +371,10 @@ def _check_url(path: str, url: str, origin: str) -> None:
     """Tokens travel over https, or stay on this machine."""
     if not url and path == "github.copilot_models_url":
         return
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        host, parts = "", urlsplit("")
-    if not host or parts.scheme not in {"http", "https"}:
+    scheme, host = scheme_and_host(url)
+    if not host or scheme not in {"http", "https"}:
         raise ConfigError(f"{origin}: `{path}` is not a URL: {url!r}. Write one that begins with https://.")
-    if parts.scheme == "http" and not is_loopback(host):
+    if scheme == "http" and not is_loopback(host):
         raise ConfigError(
             f"{origin}: `{path}` must be an https URL, since tokens are sent there; plain http is for loopback only."
         )

@@ -20,6 +20,7 @@
     |-- UpstreamUnreachable       502  no connection came about; nothing was sent
     |-- UpstreamTimeout           504  a time limit of ``[copilot]`` is over
     |-- UpstreamBroke             502  it answered, and then broke off or talked nonsense
+    |   `-- UpstreamFailed        502  it said so itself, in its own words
     |-- TokenUnavailable          503  the Copilot token is dead and cannot be renewed right now
     |-- Overloaded                503  more requests at once than ``[server]`` lets in
     |-- Stopping                  503  the server is being stopped
@@ -34,17 +35,23 @@ Only ``copilot/`` says that upstream refused or cannot be reached, and whoever r
 raised is a bug of ours and is logged with its traceback.
 """
 
+import re
 from collections.abc import Mapping
+from typing import Final
+
+_CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class PassengerError(Exception):
     """Base of all; never raised itself.
 
     ``message`` is one or two plain sentences for a person. ``code`` and ``param`` are OpenAI's fields of those
-    names, where they are known. ``retry_after`` is the ``Retry-After`` value to hand on, as it came.
+    names, where they are known. ``retry_after`` is the ``Retry-After`` value to hand on, as it came. ``quotes`` is
+    whether the message may repeat what is in the client's request or in Copilot's answer to it.
     """
 
     status = 500
+    quotes = False
 
     def __init__(
         self,
@@ -60,11 +67,25 @@ class PassengerError(Exception):
         self.param = param
         self.retry_after = retry_after
 
+    @property
+    def gist(self) -> str:
+        """What the log may tell at any level: the message, or in place of one that :attr:`quotes` what kind of error it
+        is.
+        """
+        if not self.quotes:
+            return self.message
+        return " ".join([type(self).__name__, str(self.status), *(word for word in self._marks() if word)])
+
+    def _marks(self) -> tuple[str | None, ...]:
+        """What tells an error from others of its kind, and is in nobody's words."""
+        return self.code, self.param
+
 
 class BadRequest(PassengerError):
     """The client sent what cannot be served; the message says what to send instead."""
 
     status = 400
+    quotes = True
 
 
 class KeyRefused(BadRequest):
@@ -77,18 +98,21 @@ class Forbidden(BadRequest):
     """The request's Host or Origin belongs to somebody else's page, or nobody may do this: delete a model, say."""
 
     status = 403
+    quotes = False
 
 
 class ModelDisabled(BadRequest):
     """The account may use the model once its terms are accepted; the message says how."""
 
     status = 403
+    quotes = False
 
 
 class NotFound(BadRequest):
     """No such route or model."""
 
     status = 404
+    quotes = False
 
 
 class MethodNotAllowed(BadRequest):
@@ -102,6 +126,7 @@ class TooLarge(BadRequest):
     """The body is over the configured limit."""
 
     status = 413
+    quotes = False
 
 
 class UnsupportedBody(BadRequest):
@@ -133,6 +158,8 @@ class UpstreamRefused(PassengerError):
     what a person can do, where something can be done. ``lasting`` says that it is of no use to ask again in a moment.
     """
 
+    quotes = True
+
     def __init__(
         self,
         status: int,
@@ -159,6 +186,10 @@ class UpstreamRefused(PassengerError):
         if not self.remedy:
             return self.message
         return f"{self.message}{'' if self.message.endswith(('.', '!', '?')) else '.'} {self.remedy}"
+
+    def _marks(self) -> tuple[str | None, ...]:
+        code = self.code or self.kind or ""
+        return code if _CODE.fullmatch(code) else "", f"- {self.remedy}" if self.remedy else ""
 
 
 class ContextTooLong(UpstreamRefused):
@@ -191,6 +222,16 @@ class UpstreamBroke(PassengerError):
     """Upstream broke off in the middle, or said what its dialect has no reading for."""
 
     status = 502
+
+
+class UpstreamFailed(UpstreamBroke):
+    """Upstream said in the middle of its answer, or in its place, that it has failed: its words."""
+
+    quotes = True
+
+    def _marks(self) -> tuple[str | None, ...]:
+        code = self.code or ""
+        return (code if _CODE.fullmatch(code) else "",)
 
 
 class TokenUnavailable(PassengerError):

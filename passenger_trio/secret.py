@@ -1,6 +1,6 @@
 """A string that cannot be printed by accident."""
 
-from typing import Final
+from typing import Any, Final
 
 MASK: Final = "[secret]"
 
@@ -34,3 +34,15 @@ class Secret:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a Secret is not pickled")
+
+
+class Unshown:
+    """A base for what holds a secret as text, since JSON wants it so: its ``repr`` shows nothing that is in it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({MASK})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []

@@ -85,6 +85,9 @@ class FakeTokens:
         await trio.lowlevel.checkpoint()
         return self._token
 
+    async def another(self, token: CopilotToken) -> CopilotToken | None:
+        return await self.current() if self.doubt(token) else None
+
     def doubt(self, token: CopilotToken) -> bool:
         self.doubted.append(token.secret.reveal())
         if not self.fresh:

@@ -8,7 +8,11 @@ import pickle
 import msgspec
 import pytest
 
+from passenger_trio.copilot import protocol, store
+from passenger_trio.copilot.saved import Exchanged
+from passenger_trio.copilot.tokens import CopilotToken
 from passenger_trio.secret import MASK, Secret
+from passenger_trio.wire import github
 
 TEXT = "ghu_iOh29oB93c0F6UJ5"
 
@@ -36,6 +40,26 @@ class Holder:
 def test_a_secret_shows_a_mask(shown: str) -> None:
     assert MASK in shown
     assert TEXT not in shown
+
+
+HOLDERS = [
+    store.SavedToken(TEXT, 1),
+    store._SavedLogin(TEXT),
+    github.TokenEnvelope(TEXT, 1),
+    github.PollAnswer(TEXT),
+    github.DeviceCode(TEXT, "AB-CD", "https://github.com/login/device"),
+    Exchanged(github.TokenEnvelope(TEXT, 1), None),
+    protocol.poll_answer(b'{"access_token":"%s"}' % TEXT.encode(), 5),
+    CopilotToken(Secret(TEXT), 1, ""),
+]
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: type(holder).__name__)
+def test_what_holds_a_secret_shows_none_of_it(holder: object) -> None:
+    for shown in (repr(holder), str(holder), f"{holder}", f"{[holder]}", "%r" % (holder,), str(ValueError(holder))):  # noqa: UP031
+        assert MASK in shown
+        assert TEXT not in shown
+    assert TEXT not in str(getattr(holder, "__rich_repr__", list)())
 
 
 def test_a_secret_reveals_itself_when_asked() -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import h11
+import httpx
 import trio
 import trio.from_thread
 import trio.to_thread
@@ -29,7 +30,7 @@ from hypothesis.errors import HypothesisException
 from mutate import mutated, pieces
 
 from passenger_trio.config import load
-from passenger_trio.copilot import catalogue, login
+from passenger_trio.copilot import catalogue, login, protocol
 from passenger_trio.copilot.account import Account
 from passenger_trio.copilot.client import Answer
 from passenger_trio.copilot.names import Names
@@ -221,23 +222,34 @@ def _entries(path: Path) -> list[object]:
     return list(listed)[:8]
 
 
+def check_request(token: str, base: str = "https://x") -> None:
+    """Whatever is taken for a token is a header, and whatever is taken for a host an address."""
+    request = httpx.Request("GET", f"{base}/models", headers={"Authorization": f"Bearer {token}"})
+    h11.Request(method="GET", target="/", headers=request.headers.raw)
+
+
 def fuzz_tokens() -> Callable[[], None]:
     """The token files."""
     place = Path(tempfile.mkdtemp(prefix="fuzz-"))
     files = {"access_token.json": b'{"access_token":"ghu_abc","token_type":"bearer","scope":""}'}
     life = '"expires_at":4102444800,"refresh_in":1500,"endpoints":{"api":"https://x"}'
     files["token.json"] = f'{{"token":"tid=1;exp=2",{life}}}'.encode()
+    spoilt = [f'{{"{key}":"tid=1{end}",{life}}}'.encode() for key in ("token", "access_token") for end in (r"\n", "é")]
+    spoilt.append(b'{"token":"tid=1","expires_at":4102444800,"endpoints":{"api":"https://x:8443/y"}}')
     flags = {
         f"tokens.{kind}_token_path": str(place / name) for kind, name in zip(("access", "copilot"), files, strict=True)
     }
     store = TokenStore.of(load(environ={"HOME": "/nonexistent"}, flags=flags).config)
 
     async def read() -> None:
-        for what in (store.read_access, store.read_copilot):
-            with suppress(PassengerError):
-                await what()
+        with suppress(PassengerError):
+            if (login := await store.read_access()) is not None:
+                check_request(login.reveal())
+        with suppress(PassengerError):
+            if (saved := await store.read_copilot()) is not None:
+                check_request(saved.token, protocol.api_base("", saved.envelope()))
 
-    @given(mutated([*files.values(), *samples("token*.json")]))
+    @given(mutated([*files.values(), *spoilt, *samples("token*.json")]))
     def check(data: bytes) -> None:
         for name in files:
             (place / name).write_bytes(data)

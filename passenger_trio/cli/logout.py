@@ -14,7 +14,8 @@ def run(config: Config) -> int:
     if store.environment:
         print(f"{GITHUB_TOKEN} is set, and is a login as well; unset it.")
     if not gone:
-        print(f"Nobody was logged in: neither {store.place(store.access_path)} nor {store.copilot_path} exists.")
+        places = f"neither {store.place(store.access_path)} nor {store.place(store.copilot_path)}"
+        print(f"Nobody was logged in: {places} exists.")
         return Exit.GOOD
     for path in gone:
         print(f"Deleted {store.place(path)}")

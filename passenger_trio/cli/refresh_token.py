@@ -39,4 +39,4 @@ async def _renew(config: Config) -> Report:
         session = Session(http, config)
         saved = await session.renewed()
     end = end_of(saved)
-    return Report(round(end - time.time()), round(end), saved.sku, str(session.store.copilot_path))
+    return Report(round(end - time.time()), round(end), saved.sku, session.store.place(session.store.copilot_path))

@@ -32,20 +32,20 @@ class Session:
 
     async def renewed(self) -> SavedToken:
         """A Copilot token fetched now, whatever is saved, and saved. Raises as the exchange and the store do."""
-        login = await self.login()
+        await self.login()
         async with self.store.locked():
-            return await self._exchange(login)
+            return await self._exchange(await self.login())  # which a logout may have deleted meanwhile
 
     async def fresh(self, login: Secret | None = None, *, refused: Secret | None = None) -> SavedToken:
         """The saved Copilot token if it is still good, and not the ``refused`` one, else a new one.
 
         ``login`` is one that has just been saved; else it is that of the moment. Raises as :meth:`renewed`.
         """
-        login = login or await self.login()
-        if (saved := await self._good(login, refused)) is not None:
+        if (saved := await self._good(login or await self.login(), refused)) is not None:
             return saved
-        async with self.store.locked():  # another process may have been first
-            return await self._good(login, refused) or await self._exchange(login)
+        async with self.store.locked():  # another process may have been first, or have logged out
+            now = login or await self.login()
+            return await self._good(now, refused) or await self._exchange(now)
 
     async def _good(self, login: Secret, refused: Secret | None) -> SavedToken | None:
         saved = await self.store.read_copilot()
@@ -73,6 +73,11 @@ class OneShot:
         saved = await self._session.fresh(refused=self._refused)
         base = protocol.api_base(self._api_base_url, saved.envelope())
         return CopilotToken(Secret(saved.token), end_of(saved), base, saved.sku)
+
+    async def another(self, token: CopilotToken) -> CopilotToken | None:
+        """A live token that is not ``token``. Raises as :meth:`Session.renewed`."""
+        self.doubt(token)
+        return await self.current()
 
     def doubt(self, token: CopilotToken) -> bool:
         """Copilot has refused the token: the next :meth:`current` gives another."""

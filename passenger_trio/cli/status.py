@@ -109,7 +109,7 @@ async def _look(loaded: Loaded) -> Report:
 
 
 def _place(store: TokenStore) -> str:
-    return store.login_place if store.environment else str(store.access_path.absolute())
+    return store.login_place if store.environment else store.place(store.access_path.absolute())
 
 
 async def _whose(fetch: Fetch, config: Config, login: Secret) -> AccountState:
@@ -133,7 +133,7 @@ async def _whose(fetch: Fetch, config: Config, login: Secret) -> AccountState:
 async def _token(store: TokenStore) -> TokenState:
     saved = await store.read_copilot()
     left = None if saved is None else max(0, round(end_of(saved) - time.time()))
-    return TokenState(str(store.copilot_path.absolute()), saved is not None, left)
+    return TokenState(store.place(store.copilot_path.absolute()), saved is not None, left)
 
 
 def address_of(server: Server) -> str:

@@ -3,13 +3,18 @@
 from typing import Final
 from urllib.parse import urlsplit
 
+import trio
+
 from passenger_trio.config import GITHUB_TOKEN, Config
 from passenger_trio.copilot import life, protocol
 from passenger_trio.copilot.client import Fetch
 from passenger_trio.copilot.saved import Exchanged
-from passenger_trio.errors import AccountRefused, NotLoggedIn, PassengerError, UpstreamBroke
+from passenger_trio.errors import AccountRefused, NotLoggedIn, PassengerError, UpstreamBroke, UpstreamTimeout
 from passenger_trio.secret import Secret
 from passenger_trio.wire import envelope, github
+
+EXCHANGE_LIMIT: Final = 60.0
+"""Seconds that an exchange may take, however slowly its answer drips."""
 
 _INTERNAL: Final = "/copilot_internal/"
 
@@ -30,8 +35,13 @@ class Account:
         """A Copilot token for this login.
 
         Raises :class:`~passenger_trio.errors.NotLoggedIn`, :class:`~passenger_trio.errors.AccountRefused`, or an
-        upstream error.
+        upstream error: one of them after :data:`EXCHANGE_LIMIT`.
         """
+        with trio.move_on_after(EXCHANGE_LIMIT):
+            return await self._exchanged(login)
+        raise UpstreamTimeout(f"GitHub has not answered the token exchange within {EXCHANGE_LIMIT:.0f} seconds.")
+
+    async def _exchanged(self, login: Secret) -> Exchanged:
         answer = await self._fetch("GET", self._token_url, self._authorized(login))
         if answer.status != 200:
             raise self._explained(protocol.token_refusal(answer.status, answer.headers, answer.body), login)
@@ -54,7 +64,8 @@ class Account:
             told = f"GitHub does not honour the token in {GITHUB_TOKEN}. {doubts}"
             return NotLoggedIn(f"{told.strip()} {life.remedy(environment=True)}", code=error.code)
         if isinstance(error, AccountRefused) and error.code is None and doubts:
-            return AccountRefused(f"{error.message.rstrip('.')}. {doubts}", code=error.code)
+            told = f"{error.message.rstrip('.')}. {doubts}"
+            return AccountRefused(told, code=error.code, retry_after=error.retry_after)
         return error
 
     async def user(self, login: Secret) -> github.User | None:

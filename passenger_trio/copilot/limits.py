@@ -116,6 +116,14 @@ def silent(host: str, where: str, seconds: float, key: str) -> UpstreamTimeout:
     )
 
 
+def deaf(host: str, limits: Limits) -> UpstreamTimeout:
+    """Upstream does not take what is sent to it."""
+    return UpstreamTimeout(
+        f"{host} did not take the whole request within {limits.silence:g} s, which is all that `read_timeout` under "
+        f"[copilot] in config.toml allows."
+    )
+
+
 def too_long(host: str, limits: Limits) -> UpstreamTimeout:
     """The whole request has taken longer than may be."""
     return UpstreamTimeout(

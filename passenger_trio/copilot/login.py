@@ -62,7 +62,7 @@ async def wait(
             continue
         poll = protocol.poll_answer(answer.body, interval)
         if poll.access_token is not None:
-            return Secret(poll.access_token)
+            return poll.access_token
         interval = poll.interval
 
 

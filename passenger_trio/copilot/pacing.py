@@ -28,12 +28,15 @@ class Pace:
         self._interval = 0.0
         self._last = -math.inf
         self._holders: set[AsyncExitStack] = set()
+        self._settled = trio.Event()
         self.settle(config)
 
     def settle(self, config: Copilot) -> None:
         """Take the limits from ``config``; those who wait are looked at again."""
         self._places.total_tokens = config.max_concurrent or math.inf
         self._interval = config.min_interval
+        settled, self._settled = self._settled, trio.Event()
+        settled.set()
 
     async def wait(self, request: AsyncExitStack) -> None:
         """Return when a call may start; ``request`` gives the place back."""
@@ -48,7 +51,9 @@ class Pace:
         if not self._interval:
             return
         async with self._turn:
-            await trio.sleep_until(self._last + self._interval)
+            while (start := self._last + self._interval) > trio.current_time():
+                with trio.move_on_at(start):
+                    await self._settled.wait()
             self._last = trio.current_time()
 
     def _leave(self, request: AsyncExitStack) -> None:

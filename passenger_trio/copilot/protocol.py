@@ -6,11 +6,10 @@ Source, where none is named: the protocol as the official client (vscode-copilot
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
-from passenger_trio.config import DEFAULT_API_BASE_URL, Copilot, is_loopback
+from passenger_trio.config import DEFAULT_API_BASE_URL, Copilot, is_loopback, scheme_and_host
 from passenger_trio.copilot import life
 from passenger_trio.errors import (
     AccountRefused,
@@ -21,6 +20,7 @@ from passenger_trio.errors import (
     QuotaExceeded,
     UpstreamRefused,
 )
+from passenger_trio.secret import Secret
 from passenger_trio.wire import chat, envelope, github
 from passenger_trio.wire.chat import RequestMessage
 
@@ -88,7 +88,8 @@ _OURS_TOO: Final = ("content-", "proxy-")
 """The headers that are the house's own matter or the connection's, in lower case, and how others of them begin."""
 
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FIELD_VALUE: Final = re.compile(r"[\t -~]*")
+FIELD_VALUE: Final = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+"""What the value of a header may be (RFC 9110 section 5.5, and ASCII only)."""
 
 
 def with_model_headers(headers: Headers, model_headers: Mapping[str, str] | None) -> Headers:
@@ -104,7 +105,7 @@ def with_model_headers(headers: Headers, model_headers: Mapping[str, str] | None
         if name.lower() not in taken
         and not name.lower().startswith(_OURS_TOO)
         and _FIELD_NAME.fullmatch(name)
-        and _FIELD_VALUE.fullmatch(value)
+        and FIELD_VALUE.fullmatch(value)
     ]
 
 
@@ -152,12 +153,8 @@ def api_base(configured: str, answer: github.TokenEnvelope | None) -> str:
         return configured
     offered = answer.endpoints.api if answer is not None and answer.endpoints is not None else None
     if offered:
-        try:
-            parts = urlsplit(offered)
-            host = parts.hostname or ""
-        except ValueError:
-            return DEFAULT_API_BASE_URL
-        if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+        scheme, host = scheme_and_host(offered)
+        if host and (scheme == "https" or (scheme == "http" and is_loopback(host))):
             return offered.rstrip("/")
     elif answer is not None and (found := _PROXY.search(answer.token)) is not None:
         return f"https://api.{found['plan'].lower()}"
@@ -173,35 +170,50 @@ _PROXY: Final = re.compile(
 def token_refusal(status: int, headers: Mapping[str, str], body: bytes) -> PassengerError:
     """Why the token exchange was refused, as one of our errors.
 
-    401 is a void login. A 403 with ``error_details``, or a plain one, and a 404 are about the account; a 403 that
-    begins "API rate limit exceeded" is not. Everything else is GitHub's trouble and may pass.
+    401 is a void login. A 403 or 404 with ``error_details``, or with no more than words of GitHub's, is about the
+    account; a 403 that limits how fast one asks is not, and no more is one that is no JSON: a proxy's, a portal's.
+    Everything else is GitHub's trouble and may pass.
     """
     try:
         error = github.decode_error(body)
     except envelope.UNREADABLE:
         error = github.ErrorBody()
+    details, wait = error.error_details, life.wait_told(headers)
     if status == 401:
         return NotLoggedIn("GitHub no longer honours this login. Run `passenger-trio login`.", code="login_void")
-    if status == 429 or (status == 403 and "rate limit" in error.message):
+    if status == 429 or (status == 403 and details is None and _is_limit(headers, error.message)):
         return UpstreamRefused(
             429,
             f"GitHub limits the token exchange: {error.message or 'too many requests'}",
             code="rate_limited",
-            retry_after=life.wait_told(headers),
+            retry_after=wait,
         )
-    if status in {403, 404}:
-        details = error.error_details
+    if status in {403, 404} and (details is not None or error.message):
         words = (details.message if details is not None else "") or error.message or f"HTTP {status}"
         url = f" See {details.url}." if details is not None and details.url and "{" not in details.url else ""
         return AccountRefused(
             f"GitHub gives this account no Copilot token: {words}{url}",
             code=details.notification_id if details is not None else None,
+            retry_after=wait,
         )
+    page = body.lstrip().startswith(b"<")
+    words = error.message or ("a web page" if page else excerpt(body)) or "nothing more"
     return UpstreamRefused(
         status if status >= 400 else 502,
-        f"GitHub answered the token exchange with HTTP {status}: {error.message or _words(body)[0]}",
-        retry_after=life.wait_told(headers),
+        f"The token exchange was answered with HTTP {status}: {words}",
+        retry_after=wait,
     )
+
+
+_LIMIT_WORDS: Final = ("rate limit", "abuse detection")
+"""GitHub's, of the limit by the hour and of the secondary one, whose documentation names the headers."""
+
+
+def _is_limit(headers: Mapping[str, str], message: str) -> bool:
+    """Whether GitHub's 403 is about how fast one asks."""
+    if life.wait_told(headers) is not None or headers.get("x-ratelimit-remaining") == "0":
+        return True
+    return any(words in message.lower() for words in _LIMIT_WORDS)
 
 
 def is_token_trouble(status: int, body: bytes) -> bool:
@@ -230,7 +242,7 @@ def refuses_model(status: int, body: bytes) -> bool:
 class Poll(NamedTuple):
     """What a poll brought: a token, or ``None`` and the interval in seconds that holds from now on."""
 
-    access_token: str | None
+    access_token: Secret | None
     interval: float
 
 
@@ -257,7 +269,7 @@ def poll_answer(body: bytes, interval: float) -> Poll:
         words = "it is no JSON" if b"token" in body else excerpt(body)
         raise LoginFailed(f"GitHub's answer to the login cannot be read: {words}") from None
     if answer.access_token:
-        return Poll(answer.access_token, interval)
+        return Poll(Secret(answer.access_token), interval)
     if answer.error == "authorization_pending":
         return Poll(None, interval)
     if answer.error == "slow_down":

@@ -14,20 +14,20 @@ import logging
 import os
 import stat
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, Protocol, TypeVar
 
-import anyio.to_thread
 import msgspec
 import trio
+import trio.to_thread
 
 from passenger_trio.config import GITHUB_TOKEN, Config, at_home, config_directory
 from passenger_trio.copilot import life
 from passenger_trio.copilot.vault import Keyring
 from passenger_trio.errors import NotLoggedIn, StoreError
-from passenger_trio.secret import Secret
+from passenger_trio.secret import Secret, Unshown
 from passenger_trio.wire import envelope, github
 
 logger: Final = logging.getLogger("passenger_trio.copilot")
@@ -35,19 +35,22 @@ logger: Final = logging.getLogger("passenger_trio.copilot")
 LOCK_WAIT: Final = 90.0
 """Seconds to wait for another process's lock: more than an exchange with all its timeouts takes."""
 
+READ_WAIT: Final = 30.0
+"""Seconds to wait for what is saved: a keyring may ask a person to unlock it first."""
 
 LARGEST: Final = 1 << 20
 """Bytes of a token file that are read; ours have a few hundred."""
 
 _LOCK_TICK: Final = 0.05
+_T = TypeVar("_T")
 
 
-class SavedToken(msgspec.Struct, omit_defaults=True):
+class SavedToken(Unshown, msgspec.Struct, omit_defaults=True):
     """``token.json``. ``whose`` is a digest of the GitHub token that it was given for (:func:`whose`), from which that
     token cannot be told; passenger-rs has none of the last three.
     """
 
-    token: str
+    token: Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")]
     expires_at: int
     refresh_in: int = 0
     endpoints: github.Endpoints | None = None
@@ -66,7 +69,7 @@ def whose(login: Secret) -> str:
     return hashlib.sha256(f"passenger-trio: a Copilot token\0{login.reveal()}".encode()).hexdigest()[:32]
 
 
-class _SavedLogin(msgspec.Struct):
+class _SavedLogin(Unshown, msgspec.Struct):
     access_token: Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")]
     token_type: str = "bearer"  # noqa: S105 - OAuth's word
     scope: str = ""
@@ -75,6 +78,7 @@ class _SavedLogin(msgspec.Struct):
 class Vault(Protocol):
     """What keeps the two: :class:`Files`, or :class:`~passenger_trio.copilot.vault.Keyring`."""
 
+    def has(self, path: Path) -> bool: ...
     def read(self, path: Path) -> bytes | None: ...
     def write(self, path: Path, data: bytes) -> None: ...
     def delete(self, path: Path) -> bool: ...
@@ -83,6 +87,10 @@ class Vault(Protocol):
 
 class Files:
     """Files that are 0600 from birth. Every method may raise :class:`~passenger_trio.errors.StoreError`."""
+
+    def has(self, path: Path) -> bool:
+        """Whether anything is there, be it a link or another user's."""
+        return os.path.lexists(path)
 
     def read(self, path: Path) -> bytes | None:
         """What is in the file, if there is one."""
@@ -112,6 +120,7 @@ class TokenStore:
         self, access_path: Path, copilot_path: Path, environment: Secret | None = None, vault: Vault | None = None
     ) -> None:
         self._vault: Vault = vault or Files()
+        self._reading = trio.CapacityLimiter(1)
         self.access_path = access_path
         self.copilot_path = copilot_path
         self.environment = environment or None
@@ -155,10 +164,18 @@ class TokenStore:
 
     async def has_login(self) -> bool:
         """Whether a login is saved, whatever it is."""
-        return await anyio.to_thread.run_sync(self._vault.read, self.access_path) is not None
+        return await self._looked(self._vault.read, self.access_path) is not None
+
+    async def _looked(self, look: Callable[[Path], _T], path: Path) -> _T:
+        """What ``look`` finds, which changes nothing: nobody waits for it longer than :data:`READ_WAIT`, or than
+        until he is cancelled. There is one thread for it, however often it is tried."""
+        with trio.move_on_after(READ_WAIT):
+            return await trio.to_thread.run_sync(look, path, abandon_on_cancel=True, limiter=self._reading)
+        hint = " Unlock the keyring: it may be asking for it in a window." if isinstance(self._vault, Keyring) else ""
+        raise StoreError(f"{self.place(path)} could not be read within {READ_WAIT:.0f} seconds.{hint}")
 
     async def _read_saved(self) -> Secret | None:
-        data = await anyio.to_thread.run_sync(self._vault.read, self.access_path)
+        data = await self._looked(self._vault.read, self.access_path)
         if data is None:
             return None
         try:
@@ -170,7 +187,7 @@ class TokenStore:
 
     async def read_copilot(self) -> SavedToken | None:
         """The saved Copilot token, or ``None`` when there is none that can be read: it is easily had anew."""
-        data = await anyio.to_thread.run_sync(self._vault.read, self.copilot_path)
+        data = await self._looked(self._vault.read, self.copilot_path)
         if data is None:
             return None
         try:
@@ -179,38 +196,48 @@ class TokenStore:
             return None
 
     async def check_writable(self) -> None:
-        """Find out whether both files can be written, before anything is asked for that is to be kept in them."""
+        """Find out whether both files can be written and locked, before anything is asked for that is to be kept in
+        them."""
         for path in (self.access_path, self.copilot_path):
-            await anyio.to_thread.run_sync(self._vault.check, path)
+            await self._looked(self._vault.check, path)
+        await trio.to_thread.run_sync(_try_locking, self._lock_path)
 
     async def forget_copilot(self) -> None:
         """Delete ``token.json``, if it is there."""
-        await anyio.to_thread.run_sync(self._vault.delete, self.copilot_path)
+        await trio.to_thread.run_sync(self._vault.delete, self.copilot_path)
 
     async def save_access(self, token: Secret) -> None:
         """Write ``access_token.json``."""
         data = msgspec.json.encode(_SavedLogin(token.reveal()))
-        await anyio.to_thread.run_sync(self._vault.write, self.access_path, data)
+        await trio.to_thread.run_sync(self._vault.write, self.access_path, data)
 
     async def save_copilot(self, token: SavedToken) -> None:
         """Write ``token.json``."""
-        await anyio.to_thread.run_sync(self._vault.write, self.copilot_path, msgspec.json.encode(token))
+        await trio.to_thread.run_sync(self._vault.write, self.copilot_path, msgspec.json.encode(token))
 
     async def clear(self) -> list[Path]:
-        """Delete both files; returns those that were there."""
-        return await anyio.to_thread.run_sync(self._clear)
+        """Delete both files; returns those that were there. An exchange that is under way is waited for: its token
+        would be saved after this."""
+        if not any([await self._looked(self._vault.has, path) for path in (self.access_path, self.copilot_path)]):
+            return []
+        async with self.locked():
+            return await trio.to_thread.run_sync(self._clear)
 
     def _clear(self) -> list[Path]:
         return [path for path in (self.access_path, self.copilot_path) if self._vault.delete(path)]
 
+    @property
+    def _lock_path(self) -> Path:
+        return self.copilot_path.with_name(self.copilot_path.name + ".lock")
+
     @asynccontextmanager
     async def locked(self) -> AsyncGenerator[None]:
         """Hold the lock that all processes with these files share. Waits at most :data:`LOCK_WAIT` seconds."""
-        path = self.copilot_path.with_name(self.copilot_path.name + ".lock")
-        file = await anyio.to_thread.run_sync(_open_lock, path)
+        path = self._lock_path
+        file = await trio.to_thread.run_sync(_open_lock, path)
         try:
             deadline = trio.current_time() + LOCK_WAIT
-            while not _try_lock(file):
+            while not _try_lock(file, path):
                 if trio.current_time() > deadline:
                     raise StoreError(f"Another passenger-trio has held {path} for over {LOCK_WAIT:.0f} s. Stop it.")
                 await trio.sleep(_LOCK_TICK)
@@ -328,9 +355,22 @@ def _open_lock(path: Path) -> int:
         raise _unwritable(path, error) from error
 
 
-def _try_lock(file: int) -> bool:
+def _try_lock(file: int, path: Path) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be locked: {error.strerror}. The file system has to know locks (flock); choose a file on "
+            "one that does with --copilot-token-path."
+        ) from error
     return True
+
+
+def _try_locking(path: Path) -> None:
+    file = _open_lock(path)
+    try:
+        _try_lock(file, path)
+    finally:
+        os.close(file)

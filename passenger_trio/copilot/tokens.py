@@ -47,11 +47,12 @@ FIRST_PATIENCE: Final = 10.0
 BRIEF_PATIENCE: Final = 2.0
 """The same where something can be told without a token: Ollama's clients look for models and give up after 3."""
 
-EXCHANGE_LIMIT: Final = 60.0
-"""Seconds that an exchange may take, however slowly its answer drips."""
-
 LONGEST_PAUSE: Final = 300.0
 """Seconds between attempts, at most, while renewal fails."""
+
+SECOND_OPINION: Final = 30.0
+"""Seconds after which GitHub is asked again about a login that it does not honour, and ever later from then on: it has
+been known to err."""
 
 HURRY: Final = 5.0
 """Seconds after which a request may have a failed renewal tried again before it is due, where nobody was reached."""
@@ -82,6 +83,7 @@ class Tokens(Protocol):
     """Where whoever talks to Copilot gets the token: :class:`TokenKeeper`, or something for a single call."""
 
     async def current(self) -> CopilotToken: ...
+    async def another(self, token: CopilotToken) -> CopilotToken | None: ...
     def doubt(self, token: CopilotToken) -> bool: ...
 
 
@@ -103,7 +105,6 @@ class Moment(NamedTuple):
     steady: float
 
 
-_NEVER: Final = Moment(math.inf, math.inf)
 _LONG_AGO: Final = Moment(-math.inf, -math.inf)
 
 
@@ -151,6 +152,7 @@ class TokenKeeper:
         self._wanted = trio.Event()
         self._outcome = trio.Event()
         self._doubted: deque[tuple[float, Secret]] = deque(maxlen=DOUBTS)
+        self._suspect: CopilotToken | None = None
 
     async def keep_fresh(
         self, patience: float = FIRST_PATIENCE, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -180,7 +182,10 @@ class TokenKeeper:
             with trio.move_on_after(patience):
                 await self._renew()
                 return
-            raise UpstreamTimeout(f"GitHub has not answered within {patience:.0f} seconds.")
+            raise UpstreamTimeout(
+                f"No Copilot token has come within {patience:.0f} seconds: GitHub is slow to answer, or the keyring to "
+                "open."
+            )
         except (NotLoggedIn, AccountRefused, Unable):
             raise
         except PassengerError as error:
@@ -192,7 +197,18 @@ class TokenKeeper:
         Raises :class:`~passenger_trio.errors.NotLoggedIn`, :class:`~passenger_trio.errors.AccountRefused` or
         :class:`~passenger_trio.errors.TokenUnavailable`. Cancelling the caller leaves the renewal going.
         """
-        if (token := self._alive()) is not None:
+        return await self._other_than(None)
+
+    async def another(self, token: CopilotToken) -> CopilotToken | None:
+        """One instead of ``token``, which may be stale, and goes on serving the others until that one has come.
+
+        ``None`` where that is not believed (:data:`DOUBTS`). Raises as :meth:`current`.
+        """
+        return await self._other_than(token) if self._suspected(token) else None
+
+    async def _other_than(self, unwanted: CopilotToken | None) -> CopilotToken:
+        """The token, alive, and not the ``unwanted`` one."""
+        if (token := self._alive()) is not None and token is not unwanted:
             return token
         if self._needs_a_person():
             login = await self._login_of_now()
@@ -205,7 +221,7 @@ class TokenKeeper:
         with trio.move_on_after(self._patience):
             self._wanted.set()
             await self._outcome.wait()
-            if (token := self._alive()) is not None:
+            if (token := self._alive()) is not None and token is not unwanted:
                 return token
             raise self._told()
         raise TokenUnavailable(
@@ -217,15 +233,24 @@ class TokenKeeper:
 
     def doubt(self, token: CopilotToken) -> bool:
         """Say that Copilot has refused ``token``. Returns whether :meth:`current` is worth asking again."""
-        now = trio.current_time()
+        if not self._suspected(token):
+            return False
         if self._token is token:
-            if len(self._doubted) == DOUBTS and now - self._doubted[0][0] < DOUBT_WINDOW:
-                return False
-            self._doubted.append((now, token.secret))
             self._token = None
-            if self._failure is None:
-                self._not_before = _LONG_AGO
-            logger.info("Copilot refused the token before its time; fetching another")
+        return True
+
+    def _suspected(self, token: CopilotToken) -> bool:
+        """Whether ``token`` is believed to be dead or stale; one that has been replaced already is."""
+        if token is not self._token or token is self._suspect:
+            return True
+        now = trio.current_time()
+        if len(self._doubted) == DOUBTS and now - self._doubted[0][0] < DOUBT_WINDOW:
+            return False
+        self._doubted.append((now, token.secret))
+        self._suspect = token
+        if self._failure is None:
+            self._not_before = _LONG_AGO
+        logger.info("Copilot refused the token before its time; fetching another")
         return True
 
     @property
@@ -302,25 +327,13 @@ class TokenKeeper:
         outcome.set()
 
     async def _renew(self) -> None:
-        try:
-            self._login = await self._store.read_access()
-        except PassengerError:
-            self._login = None  # so that the next one that can be read is another one
-            raise
-        if self._login is None:
-            raise _nobody()
+        await self._look_at_login()
         async with self._store.locked():
-            login = await self._store.read_access()
-            if login is None:
-                self._login = None
-                raise _nobody()
-            if login == self._login and isinstance(self._failure, NotLoggedIn):
-                raise self._told()  # GitHub has said so already, and a void login stays void
-            self._login = login
+            login = await self._look_at_login()  # again: whoever had the lock may have changed it
             if await self._adopt_saved(login):
                 return
             asked = self._in(0)
-            saved, left = reckon(await self._asked(login), asked.wall, login)
+            saved, left = reckon(await self._exchange(login), asked.wall, login)
             self._take(saved, _later(asked, left), _later(asked, max(life.renewal_delay(left), BREATH)))
             self._not_before = _later(asked, BREATH)
             logger.info("Copilot token renewed, good for %.0f s", left)
@@ -329,10 +342,20 @@ class TokenKeeper:
             except StoreError as error:
                 logger.warning("the Copilot token could not be saved, and serves from memory: %s", error.message)
 
-    async def _asked(self, login: Secret) -> Exchanged:
-        with trio.move_on_after(EXCHANGE_LIMIT):
-            return await self._exchange(login)
-        raise UpstreamTimeout(f"GitHub has not answered the token exchange within {EXCHANGE_LIMIT:.0f} seconds.")
+    async def _look_at_login(self) -> Secret:
+        """The login as it is saved now; what is known of another one is forgotten."""
+        try:
+            login = await self._store.read_access()
+        except PassengerError:
+            self._login = None  # so that the next one that can be read is another one
+            raise
+        if login is None:
+            self._login = None
+            raise _nobody()
+        if login != self._login:
+            self._forget()
+            self._login = login
+        return login
 
     async def _adopt_saved(self, login: Secret) -> bool:
         """Take the token on disk, if another process (or an earlier run) left one that is neither due nor doubted.
@@ -356,21 +379,32 @@ class TokenKeeper:
         self._held = self._token.secret
         self._ends = ends
         self._due = due
+        if isinstance(self._failure, NotLoggedIn):
+            logger.info("GitHub honours the login again")
         self._failure = None
         self._failures = 0
 
     def _note(self, error: PassengerError, what: str = "the Copilot token could not be renewed") -> None:
-        """Plan the next attempt: sooner at first, then ever later, as GitHub says when it says so; none for a login
-        that is void, until there is another one."""
-        known, self._failure = self._failure, error
-        if isinstance(error, NotLoggedIn):
-            self._token = None
-            self._failures = 0
-            self._due = self._not_before = _NEVER
-            if not isinstance(known, NotLoggedIn):
+        """Plan the next attempt: sooner at first, then ever later, as GitHub says when it says so.
+
+        A login that is void remains so until GitHub says otherwise, or there is another one; it is told of once, and no
+        request hurries that.
+        """
+        known = self._failure
+        void = isinstance(known, NotLoggedIn) and not isinstance(error, AccountRefused | Unable)
+        if void or isinstance(error, NotLoggedIn):
+            if not void:
+                self._failures = 0
                 logger.error("%s The server goes on, and takes up a new login by itself.", error.message)
+            if isinstance(error, NotLoggedIn):
+                self._failure = error
+            self._token = None
+            pause = min(SECOND_OPINION * 2.0**self._failures * self._jitter(), LONGEST_PAUSE)
+            self._failures = min(self._failures + 1, 16)
+            self._due = self._not_before = self._in(pause)
             return
-        pause = min(2.0**self._failures, LONGEST_PAUSE) * self._jitter()
+        self._failure = error
+        pause = min(2.0**self._failures * self._jitter(), LONGEST_PAUSE)
         told = life.seconds_told(error.retry_after)
         pause = max(pause, told)
         self._failures = min(self._failures + 1, 16)

@@ -26,6 +26,10 @@ class Keyring:
     as long as a person takes to unlock it.
     """
 
+    def has(self, path: Path) -> bool:
+        """Whether anything is kept for ``path``."""
+        return self.read(path) is not None
+
     def read(self, path: Path) -> bytes | None:
         """What is kept for ``path``, if anything is."""
         found: str | None = _asking(lambda ring: ring.get_password(SERVICE, str(path)))
@@ -37,7 +41,7 @@ class Keyring:
 
     def delete(self, path: Path) -> bool:
         """Forget what is kept for ``path``; returns whether there was anything."""
-        if self.read(path) is None:
+        if not self.has(path):
             return False
         _asking(lambda ring: ring.delete_password(SERVICE, str(path)))
         return True

@@ -44,7 +44,8 @@ LONGEST_WORD: Final = 200
 """Characters of a client's own that the log tells at most."""
 
 LONGEST_ERROR: Final = 600
-"""Characters of an error that the log tells at most: it may repeat what the client wrote, and Copilot's words."""
+"""Characters of an error that the log tells at most; at the level debug it may repeat what the client wrote, and
+Copilot's words."""
 
 
 class _Connection(TrioASGIHTTPConnection):
@@ -86,11 +87,13 @@ def _log(request: GuardedRequest, status: int, *, complete: bool, seconds: float
         words.append(f"dropped={_in_a_line(record.dropped.replace(', ', ','))}")
     if not complete:
         words.append("client-left")
-    if record.model:
+    if record.model or record.words:
         words.append(f"id={record.request_id} github-id={record.upstream_id or '-'}")
     if record.error:
         words.append(f"error={_shortened(record.error, LONGEST_ERROR)!r}")
     logger.log(level, "%s", " ".join(words))
+    if record.words:
+        logger.debug("id=%s was told %r", record.request_id, _shortened(record.words, LONGEST_ERROR))
 
 
 def _in_a_line(text: str) -> str:
@@ -180,11 +183,10 @@ def build_app(
             return faults.response(NotFound("There are no websockets here.", code="not_found"), websocket.path)
         here = current()
         ours = faults.as_ours(error, here.path, here.method)
-        here.record.error = ours.message
+        here.record.failed(ours)
         if (pathless := faults.of_no_route(ours, here.path)) is not None:
             return pathless
         if isinstance(ours, UpstreamRefused):
-            here.record.error = ours.told
             here.record.upstream_id = ours.headers.get("x-github-request-id", "")
         anthropic = "anthropic-version" in here.headers
         return faults.response(ours, here.path, here.record.request_id, anthropic=anthropic)

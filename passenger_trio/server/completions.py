@@ -38,7 +38,7 @@ def routes(exchange: Exchange) -> Blueprint:
             try:
                 part = exchange.stream(await start(waiting.popleft()), to_client, record)
             except PassengerError as error:
-                record.error = error.message
+                record.failed(error)
                 yield to_client.fault(error)
                 return
 

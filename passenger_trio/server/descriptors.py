@@ -1,14 +1,13 @@
 """How many sockets and files the process may have open: two sockets for every request that is answered."""
 
 import logging
+import sys
 from typing import Final
 
 from passenger_trio.config import Server
 
-try:
+if sys.platform != "win32":  # which has no such limit
     import resource
-except ImportError:  # Windows, which has no such limit
-    resource = None
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
@@ -24,7 +23,7 @@ def make_room(config: Server) -> None:
 
     The limit that a service manager sets is the upper one and is kept.
     """
-    if resource is None:
+    if sys.platform == "win32":
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     endless = resource.RLIM_INFINITY

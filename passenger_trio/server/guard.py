@@ -2,7 +2,8 @@
 
 A local server is reachable from every web page its user opens. A page of another site is recognised by its Origin, or
 where browsers send none (pictures, scripts, links) by Sec-Fetch-Site; one that has its own name point at this machine
-(DNS rebinding) by its Host. Numbers are safe in Host: nobody can rebind an address.
+(DNS rebinding) by its Host. Numbers are safe in Host: nobody can rebind an address. Names are safe one by one: anybody
+in the network may answer for a name in ``.local``, and some networks have an ``.internal`` of their own.
 
 What Ollama allows is allowed: pages of this machine and of desktop apps, at any port, and those of ``OLLAMA_ORIGINS``.
 """
@@ -27,7 +28,9 @@ logger: Final = logging.getLogger("passenger_trio.server")
 OPEN_PATHS: Final = frozenset({"/", "/health", "/health/ready", "/api/hello"})
 """Paths that need no key: they say that a server is here and whether it can serve, and nothing else."""
 
-_LOCAL_SUFFIXES: Final = (".localhost", ".local", ".internal")
+_OF_CONTAINERS: Final = frozenset({"host.docker.internal", "gateway.docker.internal", "host.containers.internal"})
+"""What Docker and Podman call this machine inside of a container."""
+
 _APP_SCHEMES: Final = frozenset({"app", "file", "tauri", "vscode-webview", "vscode-file"})
 _UNSPECIFIED: Final = "0.0.0.0"  # noqa: S104 - as the host of a page, this machine's
 _STRANGERS: Final = ("http://a.stranger.invalid", "https://a.stranger.invalid", "null")
@@ -81,7 +84,9 @@ class Guard:
 
     def __init__(self, config: Server, store: KeyStore | None = None) -> None:
         self._keys = Keys(config, store)
-        self._hosts = {host.lower() for host in (*config.allowed_hosts, config.host, "localhost", socket.gethostname())}
+        own = socket.gethostname()
+        names = (config.host, "localhost", own, f"{own.partition('.')[0]}.local", *_OF_CONTAINERS)
+        self._hosts = {host.lower() for host in (*config.allowed_hosts, *names)}
         self._origins = [_pattern(origin) for origin in config.allowed_origins]
 
     async def check(self) -> Response | None:
@@ -131,11 +136,14 @@ class Guard:
             )
 
     async def allow_origin(self, response: Response) -> Response:
-        """Tell the browser of an allowed page that it may read the answer (:meth:`check` has let it in)."""
+        """Tell the browser of an allowed page that it may read the answer (:meth:`check` has let it in).
+
+        Every answer says that it depends on the Origin, so that no cache gives one page's to another.
+        """
+        response.vary.add("Origin")
         origin = request.headers.get("Origin")
         if origin is not None and self.origin_allowed(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Vary"] = "Origin"
             response.headers["Access-Control-Expose-Headers"] = (
                 "X-Request-Id, X-GitHub-Request-Id, X-Passenger-Dropped, Retry-After"
             )
@@ -154,7 +162,7 @@ class Guard:
             host = urlsplit(f"//{header}").hostname or ""
         except ValueError:
             return False
-        if not host or host in self._hosts or "*" in self._hosts or host.endswith(_LOCAL_SUFFIXES):
+        if not host or host in self._hosts or "*" in self._hosts or host.endswith(".localhost"):
             return True
         try:
             ip_address(host)

@@ -1,4 +1,4 @@
-"""What a client may say over a connection: HTTP/1.1, one request at a time.
+"""What a client may say over a connection: HTTP/1.1, and as much as it likes while it is answered.
 
 Hypercorn 0.18 stops reading once anything follows a request that is being answered, be it an empty line, and no longer
 sees that its client has left: what was asked of Copilot runs on, and the connection is kept for ever. It does the same
@@ -10,44 +10,54 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import h11
+import trio
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
 
 VERSIONS: Final = frozenset({b"1.0", b"1.1"})
 
+FURTHEST_AHEAD: Final = 8 << 20
+"""Bytes that may follow a request before its answer is complete. Clients that have the last byte of it send their next
+request before the server has put the last one away, and a fast one some of its body, too."""
 
-class OneAtATime(h11.Connection):
-    """Reads on while a request is answered, for the sake of its end. Nobody pipelines who does not ask again.
 
-    What follows a request too early is not kept, and the connection serves no other request (RFC 9112, 9.3.2, has
-    clients expect that).
-    """
+class Requests(h11.Connection):
+    """One request after the other; what comes too early is kept for later, and is no reason to stop reading."""
 
     def __init__(self, max_incomplete_event_size: int) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size=max_incomplete_event_size)
-        self._overrun = False
+        self.is_ahead = False
+        self._ahead = 0
 
     def receive_data(self, data: bytes) -> None:
-        """Take in what has come; ``b""`` is the end."""
-        if not self._overrun or not data:
-            super().receive_data(data)
+        """Take in what has come; ``b""`` is the end. Raises ``RemoteProtocolError`` for what comes far too early."""
+        if self.their_state is h11.MUST_CLOSE and data:  # it has said that nothing follows
+            return
+        if self.is_ahead:
+            self._ahead += len(data)
+            if self._ahead > FURTHEST_AHEAD:
+                raise h11.RemoteProtocolError("too much was sent before the answer was complete")
+        super().receive_data(data)
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """The next event, never a reason to stop reading, nor to cut an answer short."""
-        if self.their_state in {h11.DONE, h11.MUST_CLOSE} and self.trailing_data[0]:
-            self._overrun = True
+        """The next event of the request that is being answered."""
+        if self.their_state is h11.MUST_CLOSE:
             return h11.NEED_DATA
         event = super().next_event()
-        if event is h11.PAUSED:  # the request offers to go on in another protocol
-            self._overrun = bool(self.trailing_data[0])
+        if event is h11.PAUSED:
+            self.is_ahead = True
             return h11.NEED_DATA
         return event
 
     def start_next_cycle(self) -> None:
-        """Get ready for another request. Raises ``LocalProtocolError`` where there is to be none."""
-        if self._overrun:
-            raise h11.LocalProtocolError("more was sent before the answer was complete")
+        """Get ready for the next request. Raises ``LocalProtocolError`` where there is to be none.
+
+        There is none behind an empty line, which some clients send behind their requests: it would be taken for one.
+        """
+        if self.is_ahead and (ahead := self.trailing_data[0]) and not ahead.strip(b"\r\n"):
+            raise h11.LocalProtocolError("an empty line is no request")
         super().start_next_cycle()
+        self._ahead = 0
 
 
 class Http1(H11Protocol):
@@ -65,7 +75,26 @@ class Http1(H11Protocol):
             wrapper.server,
             wrapper.send,
         )
-        self.connection = OneAtATime(wrapper.config.h11_max_incomplete_size)
+        self.connection = Requests(wrapper.config.h11_max_incomplete_size)
+        self._turn = trio.Lock()
+
+    async def _handle_events(self) -> None:
+        try:
+            self._turn.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turn.acquire()
+        try:
+            await super()._handle_events()
+        finally:
+            self._turn.release()
+
+    async def _maybe_recycle(self) -> None:
+        """Close the connection or get ready for the next request, some of which may be here already."""
+        await super()._maybe_recycle()
+        requests = self.connection
+        if isinstance(requests, Requests) and requests.is_ahead and requests.our_state is h11.IDLE:
+            requests.is_ahead = False
+            self.task_group.spawn(self._handle_events)  # pyright: ignore[reportUnknownMemberType] - Hypercorn's
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Whether the request can be served; offers of HTTP/2 are left unanswered, which declines them."""

@@ -127,7 +127,10 @@ class KeyStore:
         except OSError as error:
             raise self._unwritable(error) from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:  # some file systems have no locks
+                raise self._unwritable(error) from error
             yield
         finally:
             os.close(file)  # which lets the lock go
@@ -169,6 +172,7 @@ class Keys:
         self._own: list[tuple[str, bytes]] = [(CONFIGURED, _digest(own))] if own else []
         self._known = self._own
         self._stamp: Stamp = None
+        self._failed: tuple[Stamp] | None = None
         self._looked = -math.inf
         self._looking = trio.Lock()
 
@@ -194,17 +198,22 @@ class Keys:
             self._looked = trio.current_time()
 
     def _changed(self) -> tuple[Stamp, list[tuple[str, bytes]]] | None:
-        """The file's version and its keys, if they are others than before. A file that cannot be read has none."""
+        """The file's version and its keys, if they are others than before. A file that cannot be read has none, and no
+        version either: the next look reads it again, since it may have been this process that was short of something.
+        """
         stamp: Stamp = ()
         try:
             stamp = self._store.stamp()
             if stamp == self._stamp:
                 return None
-            return stamp, list(_digests(self._store.read()))
+            keys = list(_digests(self._store.read()))
         except StoreError as error:
-            if stamp != self._stamp:
+            if self._failed != (stamp,):
                 logger.error("%s Until then no key of that file is taken.", error.message)  # noqa: TRY400
-            return stamp, []
+            self._failed = (stamp,)
+            return (), []
+        self._failed = None
+        return stamp, keys
 
 
 def _digest(key: bytes) -> bytes:

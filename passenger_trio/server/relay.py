@@ -19,7 +19,9 @@ logger: Final = logging.getLogger("passenger_trio.server")
 class Record:
     """What the log's one line on a request tells; filled in on the way.
 
-    ``sent`` is when the call went to Copilot, in nanoseconds of :func:`time.perf_counter_ns`.
+    ``error`` is what it tells of what went wrong, ``words`` what only the level debug may: see
+    :attr:`~passenger_trio.errors.PassengerError.gist`. ``sent`` is when the call went to Copilot, in nanoseconds of
+    :func:`time.perf_counter_ns`.
     """
 
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -28,7 +30,13 @@ class Record:
     usage: Usage | None = None
     dropped: str = ""
     error: str = ""
+    words: str = ""
     sent: int = 0
+
+    def failed(self, error: PassengerError) -> None:
+        """Note why there is no answer, or no whole one."""
+        self.error = error.gist
+        self.words = error.message if error.quotes else ""
 
 
 class Front(Protocol):
@@ -140,7 +148,7 @@ async def relay(reply: Reply, answer: Answer, record: Record) -> AsyncGenerator[
                     pieces.append(answer.end())
                     ended = True
             except PassengerError as error:
-                record.error = error.message
+                record.failed(error)
                 pieces.append(answer.fault(error))
                 ended = True
             except Exception:

@@ -89,8 +89,8 @@ async def serve(
     which the first token comes from).
 
     A first signal lets answers in flight finish for ``[server] graceful_timeout`` seconds and tells the rest that the
-    server stops, a second one does not. SIGHUP takes over from ``reload``, which may raise
-    :class:`~passenger_trio.errors.ConfigError`, what :data:`live.LIVE` names. Raises what
+    server stops, a second one does not, nor does one that comes before the door is open. SIGHUP takes over from
+    ``reload``, which may raise :class:`~passenger_trio.errors.ConfigError`, what :data:`live.LIVE` names. Raises what
     :meth:`~passenger_trio.copilot.tokens.TokenKeeper.keep_fresh` raises, possibly in an exception group.
     """
     with ExitStack() as doors:
@@ -101,8 +101,6 @@ async def serve(
         secure = bool(config.server.certfile)
         origins = [origin_of(door, secure=secure and door is sock) for door in socks]
         async with open_http(config.copilot, transport=transport) as http, trio.open_nursery() as nursery:
-            for companion in companions:
-                await nursery.start(companion)
             halt = Halt()
             heed(http, halt)
             fetch = fetcher(http)
@@ -124,16 +122,18 @@ async def serve(
                 aliases=config.models.aliases,
                 known=KnownList.of(config, store.read_access),
             )
+            app = build_app(config.server, Exchange(client, catalogue), catalogue, halt, health=tokens.health)
+            settings = _Settings(config, app, catalogue, pace)
+            stop, opened = trio.Event(), trio.Event()
+            if handle_signals:  # from now on, since GitHub may take its time
+                await nursery.start(_watch_signals, stop, opened, nursery.cancel_scope)
+                if reload is not None:
+                    await nursery.start(_watch_hangups, reload, settings)
+            for companion in companions:
+                await nursery.start(companion)
             patience = BRIEF_PATIENCE if await catalogue.remember() else FIRST_PATIENCE
             await nursery.start(tokens.keep_fresh, patience)
             await nursery.start(catalogue.keep_fresh)
-            app = build_app(config.server, Exchange(client, catalogue), catalogue, halt, health=tokens.health)
-            settings = _Settings(config, app, catalogue, pace)
-            stop = trio.Event()
-            if handle_signals:
-                await nursery.start(_watch_signals, stop, nursery.cancel_scope)
-                if reload is not None:
-                    await nursery.start(_watch_hangups, reload, settings)
             crowd = Crowd()
             await nursery.start(_end, crowd, stop, settings, halt)
             hypercorn = _hypercorn(socks, config, secure=[sock] if secure else [])
@@ -143,6 +143,7 @@ async def serve(
                 doors.close()  # Hypercorn closes its own copies alone; who comes now is to be refused, not kept waiting
                 hypercorn.graceful_timeout = settings.config.server.graceful_timeout + FAREWELL
 
+            opened.set()
             _tell(origins)
             _notify("READY=1")
             task_status.started(origins[0])
@@ -167,13 +168,13 @@ class _Settings:
         config = live.merged(self.config, found)
         refuse_exposure(config.server)
         taken, left = live.changed(self.config, config), live.changed(config, found)
-        self.config = config
         self._app.settle(config.server)
         self._pace.settle(config.copilot)
         if "models.aliases" in taken:
             self._catalogue.rename(config.models.aliases)
         if "server.log_level" in taken:
             logging.getLogger("passenger_trio").setLevel(config.server.log_level.upper())
+        self.config = config
         warn_of_origins(config.server)
         logger.info("SIGHUP: the configuration was read again; changed: %s", ", ".join(taken) or "nothing")
         if left:
@@ -227,14 +228,24 @@ class _HypercornLogger(HypercornLogger):
 
 
 async def _watch_signals(
-    stop: trio.Event, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    stop: trio.Event,
+    opened: trio.Event,
+    scope: trio.CancelScope,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
+    """``stop`` at the first signal, and cancel ``scope`` at the second, or at once before the door is ``opened``."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
         async for number in signals:
             name = signal.Signals(number).name
             if stop.is_set():
                 logger.info("%s again: stopping at once", name)
+                scope.cancel()
+                return
+            if not opened.is_set():
+                logger.info("%s: stopping, before anybody was served", name)
+                _notify("STOPPING=1")
                 scope.cancel()
                 return
             logger.info("%s: finishing the answers in flight", name)
@@ -255,6 +266,8 @@ async def _watch_hangups(
                 settings.take(await trio.to_thread.run_sync(reload))
             except Unable as error:
                 logger.error("SIGHUP: all stays as it was. %s", error.message)  # noqa: TRY400 - for the user, no bug
+            except Exception:  # a bug, which is no reason to stop serving
+                logger.exception("SIGHUP: all stays as it was, by an internal error")
 
 
 async def _end(

@@ -8,8 +8,10 @@ from typing import Annotated, Final
 
 import msgspec
 
+from passenger_trio.secret import Unshown
 
-class DeviceCode(msgspec.Struct):
+
+class DeviceCode(Unshown, msgspec.Struct):
     """The answer to a device-code request. ``expires_in`` and ``interval`` are seconds."""
 
     device_code: str
@@ -19,7 +21,7 @@ class DeviceCode(msgspec.Struct):
     interval: float = 5
 
 
-class PollAnswer(msgspec.Struct):
+class PollAnswer(Unshown, msgspec.Struct):
     """The answer to a poll, success and error alike: both come with status 200. ``error_uri`` is not always there."""
 
     access_token: str | None = None
@@ -36,7 +38,7 @@ class Endpoints(msgspec.Struct):
     api: str | None = None
 
 
-class TokenEnvelope(msgspec.Struct, omit_defaults=True):
+class TokenEnvelope(Unshown, msgspec.Struct, omit_defaults=True):
     """The answer of the token exchange. ``expires_at`` is unix seconds on GitHub's clock, ``refresh_in`` seconds.
 
     A token goes into a header: what could not is none.

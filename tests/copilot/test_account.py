@@ -1,12 +1,15 @@
 """The token exchange and whose account it is."""
 
 import pytest
+import trio
+import trio.testing
 from fakes import FakeFetch, answer
 
 from passenger_trio.config import Config, GitHub
-from passenger_trio.copilot.account import Account
+from passenger_trio.copilot.account import EXCHANGE_LIMIT, Account
 from passenger_trio.copilot.client import Answer
-from passenger_trio.errors import AccountRefused, NotLoggedIn, UpstreamBroke, UpstreamUnreachable
+from passenger_trio.copilot.protocol import Headers
+from passenger_trio.errors import AccountRefused, NotLoggedIn, UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
 from passenger_trio.secret import Secret
 
 LOGIN = Secret("ghu_one")
@@ -40,6 +43,17 @@ async def test_an_exchange_sends_the_login_to_the_configured_address_alone() -> 
 async def test_no_token_is_an_error_that_names_the_cause(refusal: Answer, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         await Account(FakeFetch(refusal), Config()).exchange(LOGIN)
+
+
+async def test_an_exchange_whose_answer_drips_for_ever_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
+    async def fetch(method: str, url: str, headers: Headers, content: bytes | None = None) -> Answer:
+        while True:
+            await trio.sleep(20)
+
+    with pytest.raises(UpstreamTimeout, match="token exchange within 60 seconds"):
+        await Account(fetch, Config()).exchange(LOGIN)
+
+    assert trio.current_time() == EXCHANGE_LIMIT
 
 
 async def test_the_account_is_asked_for_beside_the_token() -> None:
@@ -86,3 +100,13 @@ async def test_a_refusal_without_a_reason_is_explained_by_the_kind_of_the_login(
 
     with pytest.raises(AccountRefused, match=r"Not Found\. A gho_ token is of an OAuth app"):
         await account.exchange(Secret("gho_abc"))
+
+
+@pytest.mark.parametrize("login", ["gho_abc", "abc"])
+async def test_when_to_ask_again_is_kept_of_a_refusal(login: str) -> None:
+    account = Account(FakeFetch(answer(404, {"retry-after": "7"}, message="Not Found")), Config())
+
+    with pytest.raises(AccountRefused) as refused:
+        await account.exchange(Secret(login))
+
+    assert refused.value.retry_after == "7"

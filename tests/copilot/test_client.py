@@ -11,7 +11,7 @@ import trio.testing
 from fakes import FakeCopilot, FakeTokens, Script
 
 from passenger_trio.config import Copilot
-from passenger_trio.copilot.client import CopilotClient, Reply, fetcher, is_own_host, open_http
+from passenger_trio.copilot.client import CopilotClient, Reply, is_own_host, open_http
 from passenger_trio.copilot.tokens import CopilotToken
 from passenger_trio.errors import (
     ContextTooLong,
@@ -380,10 +380,12 @@ async def test_an_answer_that_somebody_compressed_is_read() -> None:
         assert await reply.whole() == b'data: {"a":1}\n\n'
 
 
-async def test_whole_stops_at_its_limit() -> None:
+async def test_an_answer_over_its_limit_is_none() -> None:
     async with AsyncExitStack() as stack:
-        reply = await send(FakeCopilot(Script(200, [b"x" * 10] * 10)), stack)
-        assert len(await reply.beginning(25)) == 30
+        assert await (await send(FakeCopilot(Script(200, [b"x" * 10] * 2)), stack)).everything(20) == b"x" * 20
+        reply = await send(FakeCopilot(Script(200, [b"x" * 10, b"x" * 11, AssertionError("it was read on")])), stack)
+        with pytest.raises(UpstreamBroke, match="does not end"):
+            await reply.everything(20)
 
 
 async def test_draining_takes_a_moment_at_most(autojump_clock: trio.testing.MockClock) -> None:
@@ -399,33 +401,6 @@ async def test_draining_bears_a_failure() -> None:
         reply = await send(FakeCopilot(Script(200, [httpx.ReadError("reset")], SSE)), stack)
         await reply.drain()
         assert await reply.read() == b""
-
-
-async def test_fetch_brings_whole_answers_whatever_their_status() -> None:
-    async with open_http(Copilot(), transport=FakeCopilot(Script(404, [b"{", b"}"], {"Date": "now"}))) as http:
-        answer = await fetcher(http)("GET", "https://api.github.com/user", [("A", "b")])
-
-    assert (answer.status, answer.body, answer.headers["date"]) == (404, b"{}", "now")
-
-
-async def test_fetch_maps_failures_and_does_not_follow_redirects() -> None:
-    elsewhere = FakeCopilot(Script(302, [b""], {"location": "https://evil.example.com/"}))
-    async with open_http(Copilot(), transport=elsewhere) as http:
-        assert (await fetcher(http)("GET", "https://api.github.com/user", [])).status == 302
-    assert [request.url.host for request in elsewhere.requests] == ["api.github.com"]
-
-    async with open_http(Copilot(), transport=FakeCopilot(httpx.ConnectError("no"))) as http:
-        with pytest.raises(UpstreamUnreachable, match=r"api\.github\.com cannot be reached"):
-            await fetcher(http)("GET", "https://api.github.com/user", [])
-
-
-async def test_this_machine_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    async with open_http(Copilot()) as http:
-        routes = {url: http._transport_for_url(httpx.URL(url)) for url in ("http://127.0.0.1:9/", "http://[::1]/")}
-        assert set(routes.values()) == {http._transport}
-        assert http._transport_for_url(httpx.URL("https://api.github.com/")) is not http._transport
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,37 @@ async def test_a_wider_pace_lets_in_who_waits_already(autojump_clock: trio.testi
     assert begun == [(0, 0.0), (1, 3.0), (2, 3.0)]
 
 
+@pytest.mark.parametrize("interval, expected", [(0.0, [0, 3, 3]), (5.0, [0, 5, 10]), (2.0, [0, 3, 5])])
+async def test_a_shorter_interval_lets_in_who_waits_already(
+    autojump_clock: trio.testing.MockClock, interval: float, expected: list[float]
+) -> None:
+    pace = Pace(Copilot(min_interval=3600.0))
+
+    async def shorten() -> None:
+        await trio.sleep(3)
+        pace.settle(Copilot(min_interval=interval))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(shorten)
+        begun = await starts(pace, 3)
+
+    assert [at for _, at in begun] == expected
+
+
+async def test_a_longer_interval_keeps_who_waits_already(autojump_clock: trio.testing.MockClock) -> None:
+    pace = Pace(Copilot(min_interval=5.0))
+
+    async def lengthen() -> None:
+        await trio.sleep(3)
+        pace.settle(Copilot(min_interval=20.0))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lengthen)
+        begun = await starts(pace, 3)
+
+    assert [at for _, at in begun] == [0, 20, 40]
+
+
 async def test_a_halt_ends_what_waits_and_what_begins_to_wait(autojump_clock: trio.testing.MockClock) -> None:
     halt = Halt()
     ended: list[float] = []

@@ -205,6 +205,10 @@ DEFAULT = "https://api.githubcopilot.com"
         (DEFAULT, "ftp://api.business.githubcopilot.com", DEFAULT),
         (DEFAULT, "https://", DEFAULT),
         (DEFAULT, "https://[", DEFAULT),
+        (DEFAULT, "https://api.x:abc", DEFAULT),
+        (DEFAULT, "https://api.x:99999", DEFAULT),
+        (DEFAULT, "https://exa mple.com", DEFAULT),
+        (DEFAULT, "https://\u2603\0.x", DEFAULT),
         (DEFAULT, "api.business.githubcopilot.com", DEFAULT),
     ],
 )
@@ -295,9 +299,13 @@ def test_a_refused_exchange_says_whose_fault_it_is(name: str) -> None:
     "status, data, kind, told, part",
     [
         (401, b"<html>", NotLoggedIn, 401, "login"),
-        (403, b"", AccountRefused, 403, "HTTP 403"),
+        (403, b"", UpstreamRefused, 429, "too many requests"),
+        (403, b"<html>Slow down</html>", UpstreamRefused, 429, "too many requests"),
+        (403, b'{"message":"Wait a few minutes."}', UpstreamRefused, 429, "Wait a few"),
         (403, b'{"message":"a","error_details":{"notification_id":"x"}}', AccountRefused, 403, ": a"),
-        (403, b'{"message":"\xff"}', AccountRefused, 403, "HTTP 403"),
+        (403, b'{"error_details":{}}', AccountRefused, 403, "HTTP 403"),
+        (404, b'{"message":"Not Found"}', AccountRefused, 403, "Not Found"),
+        (404, b"<html>No such page</html>", UpstreamRefused, 404, "HTTP 404: a web page"),
         (429, b"", UpstreamRefused, 429, "too many requests"),
         (500, b'{"message":"down"}', UpstreamRefused, 500, "HTTP 500: down"),
         (503, b"upstream connect error", UpstreamRefused, 503, "upstream connect error"),
@@ -312,7 +320,33 @@ def test_another_refusal_is_told_by_its_status(
     assert type(error) is kind
     assert error.status == told
     assert part in error.message
-    assert error.retry_after == ("7" if kind is UpstreamRefused else None)
+    assert error.retry_after == (None if kind is NotLoggedIn else "7")
+
+
+@pytest.mark.parametrize(
+    "told, data, kind, status, part",
+    [
+        ({"x-ratelimit-remaining": "0"}, b"<html>Whoa there!</html>", UpstreamRefused, 429, "too many requests"),
+        ({"x-ratelimit-remaining": "0"}, b'{"message":"no"}', UpstreamRefused, 429, "no"),
+        ({}, b'{"message":"You have triggered an abuse detection mechanism."}', UpstreamRefused, 429, "abuse"),
+        ({}, b'{"message":"You have exceeded a secondary rate limit."}', UpstreamRefused, 429, "secondary"),
+        ({}, b"<html>403 Forbidden (proxy)</html>", UpstreamRefused, 403, "HTTP 403: a web page"),
+        ({}, b"denied by policy", UpstreamRefused, 403, "HTTP 403: denied by policy"),
+        ({}, b'{"message":"\xff"}', UpstreamRefused, 403, "HTTP 403"),
+        ({}, b"", UpstreamRefused, 403, "HTTP 403: nothing more"),
+        ({"x-ratelimit-remaining": "9"}, b'{"message":"no"}', AccountRefused, 403, "no Copilot token: no"),
+        ({"x-ratelimit-remaining": "0"}, b'{"error_details":{"message":"no"}}', AccountRefused, 403, "token: no"),
+    ],
+)
+def test_a_403_is_the_accounts_only_if_github_says_so(
+    told: dict[str, str], data: bytes, kind: type[Exception], status: int, part: str
+) -> None:
+    error = protocol.token_refusal(403, told, data)
+
+    assert type(error) is kind
+    assert error.status == status
+    assert part in error.message
+    assert error.retry_after is None
 
 
 TOKEN_TROUBLE = {"err_401_token_expired.txt", "err_401_token_expired_short.txt", "err_421_misdirected.txt"}
@@ -359,7 +393,8 @@ def test_a_poll_is_read(name: str, expected: tuple[str | None, float] | str) -> 
         with pytest.raises(LoginFailed, match=expected):
             protocol.poll_answer(body(name), 5)
     else:
-        assert protocol.poll_answer(body(name), 5) == expected
+        poll = protocol.poll_answer(body(name), 5)
+        assert (poll.access_token.reveal() if poll.access_token is not None else None, poll.interval) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The token files, on a real file system."""
 
+import errno
 import fcntl
 import json
 import os
@@ -284,6 +285,51 @@ async def test_another_processs_lock_is_waited_for_and_not_for_ever(
                 pytest.fail("it was locked twice")
     finally:
         os.close(theirs)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EIO])
+async def test_a_file_system_without_locks_is_an_error_with_the_remedy(
+    store: TokenStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    opened: list[int] = []
+
+    def none(file: int, operation: int) -> None:
+        opened.append(file)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(store_module.fcntl, "flock", none)
+
+    with pytest.raises(StoreError, match=f"cannot be locked: {os.strerror(number)}.*--copilot-token-path"):
+        await _lock(store)
+    with pytest.raises(StoreError, match="cannot be locked"):
+        await store.check_writable()
+    for file in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(file)
+
+
+async def test_a_logout_waits_for_an_exchange_that_is_under_way(store: TokenStore) -> None:
+    await store.save_access(Secret("x"))
+    locked = trio.Event()
+
+    async def exchange() -> None:
+        async with store.locked():
+            locked.set()
+            await trio.sleep(0.2)
+            await store.save_copilot(SavedToken("tid=1", 1))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exchange)
+        await locked.wait()
+        gone = await store.clear()
+
+    assert gone == [store.access_path, store.copilot_path]
+    assert await store.read_copilot() is None
+
+
+async def test_a_logout_where_nothing_is_leaves_nothing_behind(store: TokenStore) -> None:
+    assert await store.clear() == []
+    assert not store.access_path.parent.exists()
 
 
 async def test_a_cancelled_holder_lets_go(store: TokenStore) -> None:

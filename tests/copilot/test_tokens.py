@@ -11,6 +11,7 @@ from passenger_trio.copilot.tokens import CopilotToken
 from passenger_trio.errors import (
     AccountRefused,
     NotLoggedIn,
+    PassengerError,
     TokenUnavailable,
     UpstreamRefused,
     UpstreamUnreachable,
@@ -239,22 +240,72 @@ async def test_what_github_says_about_waiting_is_heeded(
     assert len(github.calls) == calls
 
 
-async def test_a_void_login_is_told_to_each_request_and_not_asked_about_again(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+async def test_a_void_login_is_told_to_each_request_and_asked_about_seldom(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     github = FakeGitHub(takes=0)
     keeper = keeper_of(FakeStore(), github)
     await nursery.start(keeper.keep_fresh)
     github.failing = NotLoggedIn("GitHub no longer honours this login. Run `passenger-trio login`.")
-    await trio.sleep(1900)
-    calls = len(github.calls)
+    await trio.sleep(1741)
+    assert len(github.calls) == 2
 
-    for _ in range(30):
-        await trio.sleep(60)
+    for _ in range(300):
+        await trio.sleep(6)
         with pytest.raises(NotLoggedIn, match="passenger-trio login"):
             await keeper.current()
 
-    assert len(github.calls) == calls
+    gaps = [later - earlier for earlier, later in itertools.pairwise(github.calls[1:])]
+    assert [round(gap) for gap in gaps] == [30, 60, 120, 240, 300, 300, 300, 300]
+    assert [record.levelname for record in caplog.records[1:]] == ["ERROR"], "it is told again and again"
+
+
+@pytest.mark.parametrize("first", [None, UpstreamUnreachable("down"), UpstreamRefused(500, "down")], ids=repr)
+async def test_a_login_that_github_honours_again_serves_again_without_a_new_one(
+    nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,
+    caplog: pytest.LogCaptureFixture,
+    first: PassengerError | None,
+) -> None:
+    caplog.set_level("INFO")
+    github = FakeGitHub(takes=0)
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+    github.failing = NotLoggedIn("GitHub no longer honours this login. Run `passenger-trio login`.")
+    await trio.sleep(1741)
+    github.failing = first
+    await trio.sleep(31)
+    if first is not None:
+        with pytest.raises(NotLoggedIn, match="no longer honours"):
+            await keeper.current()
+    github.failing = None
+
+    await trio.sleep(61)
+
+    assert await keeper.current()
+    assert keeper.health().failure is None
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.split(".")[0] for line in said[1:3]] == [
+        "GitHub no longer honours this login",
+        "GitHub honours the login again",
+    ]
+    assert len(said) == 4, "between the two there is nothing to say"
+
+
+async def test_another_login_that_has_no_token_yet_is_not_served_with_that_of_the_first(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github, store = FakeGitHub(takes=0), FakeStore()
+    keeper = keeper_of(store, github, look=3600.0)
+    await nursery.start(keeper.keep_fresh)
+    await trio.sleep(1)  # the look at the login that follows the start is over
+    github.failing = UpstreamUnreachable("down")
+    store.login = Secret("ghu_two")
+    await trio.sleep(1741)
+
+    with pytest.raises(TokenUnavailable):
+        await keeper.current()
 
 
 async def test_a_new_login_is_noticed_while_serving(

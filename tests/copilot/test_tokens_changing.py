@@ -1,7 +1,5 @@
 """What changes under the keeper: clocks, logins, files, other processes; and whose patience ends when."""
 
-import math
-
 import pytest
 import trio
 import trio.testing
@@ -94,22 +92,6 @@ async def test_a_request_waits_for_its_patience_and_no_longer(
 
     assert trio.current_time() - before == 7
     assert int(told.value.retry_after or 0) >= 1
-
-
-async def test_an_exchange_whose_answer_drips_for_ever_is_given_up(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
-) -> None:
-    github = FakeGitHub(takes=0)
-    keeper = keeper_of(FakeStore(), github)
-    await nursery.start(keeper.keep_fresh)
-    github.takes = math.inf
-    await trio.sleep(1740 + 61)
-    github.takes = 0
-
-    await trio.sleep(10)
-
-    assert len(github.calls) == 3
-    assert await keeper.current()
 
 
 async def test_a_wait_of_years_is_not_waited(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:

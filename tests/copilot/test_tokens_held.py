@@ -8,7 +8,7 @@ import trio.testing
 from token_keeper import EPOCH, FakeGitHub, FakeStore, keeper_of, wall
 
 from passenger_trio.copilot.store import SavedToken
-from passenger_trio.copilot.tokens import BRIEF_PATIENCE, DOUBTS, FIRST_PATIENCE
+from passenger_trio.copilot.tokens import BRIEF_PATIENCE, DOUBTS, FIRST_PATIENCE, CopilotToken
 from passenger_trio.errors import (
     AccountRefused,
     NotLoggedIn,
@@ -77,7 +77,7 @@ async def test_a_github_that_does_not_answer_keeps_the_start_waiting_no_longer_t
     await nursery.start(keeper.keep_fresh, patience)
 
     assert trio.current_time() == patience
-    with pytest.raises(TokenUnavailable, match=f"not answered within {patience:.0f} seconds"):
+    with pytest.raises(TokenUnavailable, match=f"within {patience:.0f} seconds: GitHub is slow"):
         await keeper.current()
 
 
@@ -151,6 +151,78 @@ async def test_a_copilot_that_refuses_every_token_does_not_cost_an_exchange_a_re
     assert len(github.calls) == 1 + DOUBTS
     await trio.sleep(61)
     assert keeper.doubt(await keeper.current()), "doubt was refused for good"
+
+
+async def test_a_token_that_may_be_stale_serves_until_another_has_come(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub(takes=5.0)
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+    old = await keeper.current()
+    got: list[CopilotToken | None] = []
+
+    async def ask() -> None:
+        got.append(await keeper.another(old))
+
+    async with trio.open_nursery() as requests:
+        for _ in range(DOUBTS * 2):
+            requests.start_soon(ask)
+        await trio.sleep(4)
+        assert await keeper.current() is old
+        assert trio.current_time() == 9, "the others had to wait"
+
+    assert await keeper.current() is not old
+    assert set(got) == {await keeper.current()}
+    assert len(github.calls) == 2
+
+
+@pytest.mark.parametrize("failure", [UpstreamRefused(500, "down"), UpstreamUnreachable("down"), AccountRefused("no")])
+async def test_a_token_that_may_be_stale_outlives_a_github_that_has_no_other(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, failure: PassengerError
+) -> None:
+    github = FakeGitHub(takes=0)
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+    old = await keeper.current()
+    github.failing = failure
+
+    for _ in range(20):
+        with pytest.raises((TokenUnavailable, AccountRefused)):
+            await keeper.another(old)
+        assert await keeper.current() is old
+
+    assert len(github.calls) == 2
+    assert keeper.health().seconds_left is not None
+
+
+async def test_a_token_that_may_be_stale_and_is_refused_then_is_dead(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub(takes=5.0)
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+    old = await keeper.current()
+    nursery.start_soon(keeper.another, old)
+    await trio.testing.wait_all_tasks_blocked()
+
+    assert keeper.doubt(old)
+
+    assert await keeper.current() is not old
+    assert len(github.calls) == 2
+
+
+async def test_a_copilot_that_knows_no_model_does_not_cost_an_exchange_a_request(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github = FakeGitHub(takes=0)
+    keeper = keeper_of(FakeStore(), github)
+    await nursery.start(keeper.keep_fresh)
+
+    others = [await keeper.another(await keeper.current()) for _ in range(30)]
+
+    assert [other is not None for other in others] == [True] * DOUBTS + [False] * (30 - DOUBTS)
+    assert len(github.calls) == 1 + DOUBTS
 
 
 async def test_doubting_a_token_that_has_been_replaced_changes_nothing(

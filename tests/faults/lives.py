@@ -1,4 +1,6 @@
-"""Houses whose tokens a script gives, houses that share their files, and a wall clock that tests set."""
+"""Houses whose tokens a script gives, houses that share their files, a wall clock that tests set, and what a GitHub in
+trouble answers.
+"""
 
 import functools
 import json
@@ -12,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
-from faults.upstream import TOKEN_PATH, Front, Script, Wire, open_upstream, token
+from faults.upstream import TOKEN_PATH, Front, Script, Wire, close, open_upstream, raw, reset, stall, token, whole
 
 from passenger_trio.config import Config, load
 from passenger_trio.copilot.store import TokenStore
@@ -82,3 +84,29 @@ async def open_scripted(directory: Path, *scripts: Script, **flags: Any) -> Asyn
             await TokenStore.of(config).save_access(Secret(LOGIN))
             async with serving(config) as http:
                 yield Front(str(http.base_url), http, upstream, config, directory)
+
+
+# GitHub in trouble
+
+LIMITED = b'{"message":"API rate limit exceeded for user ID 1.","documentation_url":"","status":"403"}'
+TROUBLES: dict[str, Script] = {
+    "reset": raw(b"", reset),
+    "closed": raw(b"", close),
+    "half-a-body": raw(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{", close),
+    "no-http": raw(b"\x16\x03\x01\x02\x00nonsense\r\n\r\n", close),
+    "500": whole(b"<html>Unicorn!</html>", 500, "text/html"),
+    "502": whole(b"", 502),
+    "403-limited": whole(LIMITED, 403, retry_after="1"),
+    "403-abuse": whole(b'{"message":"You have triggered an abuse detection mechanism."}', 403, retry_after="1"),
+    "403-limited-page": whole(b"<html>Whoa there!</html>", 403, "text/html", x_ratelimit_remaining="0"),
+    "403-of-a-proxy": whole(b"<html>Forbidden by policy</html>", 403, "text/html"),
+    "404-of-a-portal": whole(b"<html>No such page</html>", 404, "text/html"),
+    "429": whole(b"{}", 429),
+    "html-with-200": whole(b"<!DOCTYPE html><title>Log in to the hotel</title>", 200, "text/html"),
+    "json-of-another-kind": whole(b'{"data": []}'),
+    "a-redirect": whole(b"", 302, location="http://portal.invalid/"),
+    "a-token-for-headers": giving(token="tid=1\r\nX-Evil: 1"),
+    "an-end-that-is-none": giving(expires_at=1e300),
+    "over-already": giving(life=-100, refresh_in=0),
+    "endless": raw(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", stall),
+}

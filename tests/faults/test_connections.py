@@ -1,9 +1,11 @@
 """Connections of clients that do not behave: what is left of them, and what they do to the others."""
 
+import socket
 from pathlib import Path
 
 import pytest
 import trio
+import trio.to_thread
 from faults.upstream import CHAT_EVENTS, Front, chat_chunk, open_front, stall, stream, until
 
 BODY = b'{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}'
@@ -109,18 +111,62 @@ async def test_what_follows_a_request_hides_no_departure(tmp_path: Path, more: b
 @pytest.mark.parametrize(
     "asked", [ASKED, ASKED.replace(b"Host", b"Connection: close\r\nHost", 1)], ids=["kept", "close"]
 )
-async def test_what_follows_a_request_spoils_no_answer_and_is_answered_by_a_goodbye(
+async def test_what_follows_a_request_spoils_no_answer_and_waits_for_its_turn(
     tmp_path: Path, asked: bytes, more: bytes
 ) -> None:
     async with open_front(tmp_path) as front:
         front.upstream.play("/chat/completions", stream(*CHAT_EVENTS, pause=0.01))
+        before = await at_rest(front)
         async with await connect(front) as client:
             await client.send_all(asked + more)
-            told = b"".join([piece async for piece in client])
+            told = b""
+            with trio.move_on_after(0.5):
+                async for piece in client:
+                    told += piece
+        answers = [b"HTTP/1.1 " + answer for answer in told.split(b"HTTP/1.1 ")[1:]]
+        await until(lambda: tasks() <= before + 1)
 
-        assert told.count(b"HTTP/1.1 ") == 1
-        assert told.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
-        assert len(front.upstream.asked("/chat/completions")) == 1
+    assert answers[0].startswith(b"HTTP/1.1 200")
+    assert answers[0].endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    if asked is not ASKED or not more.strip():
+        assert len(answers) == 1
+    else:
+        assert len(answers) == 2
+        assert answers[1].startswith(b"HTTP/1.1 400" if more[0] == 0 else b"HTTP/1.1 200")
+
+
+async def test_who_sends_far_too_much_behind_a_request_is_let_go(tmp_path: Path) -> None:
+    async with open_front(tmp_path) as front:
+        front.upstream.play("/chat/completions", stall)
+        before = await at_rest(front)
+        async with await connect(front) as client:
+            await client.send_all(ASKED)
+            with pytest.raises(trio.BrokenResourceError), trio.fail_after(10):
+                await client.send_all(bytes(1 << 28))
+            await until(lambda: tasks() <= before)
+        await until(lambda: front.upstream.open == 0)
+
+
+async def test_a_client_in_a_hurry_keeps_its_connection(tmp_path: Path) -> None:
+    """It asks again as soon as it has the last byte, before the server has put the last request away."""
+    body = BODY.replace(b"hi", b"x" * 300_000)
+    asked = ASKED.partition(b"Content-Length")[0] + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    async with open_front(tmp_path) as front:
+        front.upstream.play("/chat/completions", stream(*CHAT_EVENTS))
+
+        def ask_on(times: int) -> int:
+            """With a socket of another thread, which does not wait for the server's turn to be over."""
+            with socket.create_connection(("127.0.0.1", front.port), timeout=10) as client:
+                for number in range(times):
+                    client.sendall(asked)
+                    told = b""
+                    while not told.endswith(b"\r\n0\r\n\r\n"):
+                        if not (piece := client.recv(65536)):
+                            return number
+                        told += piece
+            return times
+
+        assert await trio.to_thread.run_sync(ask_on, 100) == 100
 
 
 async def test_an_offer_to_go_on_in_http_2_hides_no_departure_and_is_declined(tmp_path: Path) -> None:

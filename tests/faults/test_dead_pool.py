@@ -11,6 +11,8 @@ import trio
 from faults.dialects import DIALECTS, Dialect, label
 from faults.upstream import SPEECHES, Front, Wire, close, open_front, raw, reset, stall, until, well, whole
 
+from passenger_trio.copilot import limits
+
 every = pytest.mark.parametrize("dialect", DIALECTS, ids=label)
 
 
@@ -75,8 +77,37 @@ async def test_a_call_that_an_old_connection_refuses_to_take_goes_over_a_new_one
 
         assert again.status_code == 200
         assert "Hello." in again.text
-        assert "had died; the request goes over a new one" in caplog.text
+        assert "had died; the request goes over another one" in caplog.text
         assert len(front.upstream.asked(dialect.upstream)) == 2
+
+
+async def test_all_connections_may_have_died_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dialect, gate = DIALECTS[0], trio.Event()
+    monkeypatch.setattr(limits, "EARLY_REFUSAL", 0.05)
+
+    async def together(wire: Wire) -> None:
+        await gate.wait()
+        await well(wire)
+
+    async with open_front(tmp_path) as front:
+        await until(lambda: bool(front.upstream.asked("/models")))
+        front.upstream.play(dialect.upstream, together)
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(ask, front, dialect)
+            await until(lambda: len(front.upstream.asked(dialect.upstream)) == 4)
+            gate.set()
+        front.upstream.play(dialect.upstream, well)
+        front.upstream.ignores_goodbyes = True
+        for sock in to_upstream(front):
+            sock.shutdown(socket.SHUT_WR)
+        before = front.upstream.opened
+        answer = await ask(front, dialect)
+
+        assert before >= 4
+        assert answer.status_code == 200
+        assert len(front.upstream.asked(dialect.upstream)) == 5
+        assert front.upstream.opened == before + 1
 
 
 async def test_a_new_connection_that_breaks_is_not_tried_again(tmp_path: Path) -> None:

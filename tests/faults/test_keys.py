@@ -12,6 +12,7 @@ import pytest
 import trio
 from faults.upstream import CHAT, open_front
 from program import World
+from trio.testing import MockClock
 
 from passenger_trio.config import Server, config_directory
 from passenger_trio.errors import ConfigError, StoreError
@@ -245,6 +246,32 @@ async def test_a_file_that_becomes_unreadable_lets_nobody_in_and_is_told_of_once
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(lines) == 1
     assert "is no file of keys" in lines[0]
+
+
+@pytest.mark.parametrize("failing", ["read", "stamp"])
+async def test_a_look_that_fails_once_keeps_nobody_out_for_longer_than_to_the_next(
+    failing: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    first = added("first")
+    keys = Keys(Server(require_key=True))
+    assert await keys.holder([first]) == "first"
+    second = added("second")
+    true, left = getattr(KeyStore, failing), [1, 1]
+
+    def short_of_descriptors(store: KeyStore) -> object:
+        if left:
+            left.pop()
+            raise StoreError("keys.json cannot be read: Too many open files.")
+        return true(store)
+
+    monkeypatch.setattr(KeyStore, failing, short_of_descriptors)
+    found = []
+    for _ in range(4):
+        await trio.sleep(LOOK_EVERY)
+        found.append([await keys.holder([key]) for key in (first, second)])
+
+    assert found == [[None, None]] * 2 + [["first", "second"]] * 2
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 async def test_the_log_names_the_key_of_a_request_and_never_shows_it(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 from faults.dialects import DIALECTS, Dialect, label
-from faults.upstream import SPEECHES, Wire, open_front, stall, stream, whole
+from faults.upstream import SPEECHES, Wire, close, open_front, stall, stream, until, whole
 
 
 @contextmanager
@@ -124,6 +124,26 @@ async def test_the_limit_on_all_of_a_call_counts_before_the_first_byte_as_well(t
 
         assert answer.status_code == 504
         assert "`total_timeout` under [copilot]" in dialect.wrong(answer)
+
+
+@every
+async def test_a_request_that_is_not_taken_has_its_limit(tmp_path: Path, dialect: Dialect) -> None:
+    async def deaf(stream: trio.SocketStream, number: int) -> bool:
+        await trio.sleep_forever()
+        return False
+
+    async with open_front(tmp_path, copilot__read_timeout=0.3, server__graceful_timeout=0.1) as front:
+        await until(lambda: bool(front.upstream.asked("/models")))
+        front.upstream.play(dialect.upstream, close)
+        await front.http.post(dialect.path, json=dialect.ask(stream=True))
+        front.upstream.greeting = deaf
+        words = "many words " * 2_000_000
+        said = {"input": words} if dialect.name == "responses" else {"messages": [{"role": "user", "content": words}]}
+        answer = await front.http.post(dialect.path, json=dialect.ask(stream=True) | said)
+
+        assert answer.status_code == 504
+        assert "did not take the whole request within 0.3 s" in dialect.wrong(answer)
+        assert "`read_timeout` under [copilot]" in dialect.wrong(answer)
 
 
 @every

@@ -128,6 +128,17 @@ async def test_a_page_that_is_allowed_and_says_json_is_answered(tmp_path: Path, 
     assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
 
 
+async def test_every_answer_says_that_it_depends_on_the_origin(tmp_path: Path) -> None:
+    body = json.dumps(CHAT).encode()
+    senders = [[], [("Origin", "http://localhost:3000")], [("Origin", "https://evil.example")]]
+    async with open_front(tmp_path) as front:
+        for method, path in EVERYWHERE:
+            for headers in senders:
+                content = b"" if method in {"GET", "HEAD"} else body
+                answer = await ask(front.port, method, path, [("Host", "127.0.0.1"), *headers], content)
+                assert answer.headers["vary"] == "Origin", (method, path, headers)
+
+
 async def test_a_page_is_allowed_by_its_whole_origin_and_no_other_gets_in_by_it(tmp_path: Path) -> None:
     async with open_front(tmp_path, server__allowed_origins=["https://chat.example"]) as front:
 

@@ -307,9 +307,12 @@ async def test_sighup_takes_over_what_can_change_and_names_what_cannot(tmp_path:
     "broken, words",
     [
         ("[server\n", "not valid TOML"),
+        (f"[server]\nport = {'9' * 5000}\n", "not valid TOML"),
+        ("a = " + "[" * 50_000, "nested too deeply"),
         ("[server]\nlog_lewel = 1\n", "Did you mean `server.log_level`?"),
         ("[server]\nmax_concurrent = -1\n", "`server.max_concurrent` is wrong"),
     ],
+    ids=["cut", "digits", "depth", "key", "value"],
 )
 async def test_a_broken_file_is_told_and_all_stays_as_it_was(tmp_path: Path, broken: str, words: str) -> None:
     good = '[models.aliases]\n"mine" = "gpt-4o"\n'

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trio
 from faults.dialects import DIALECTS, Dialect, label
-from faults.lives import Clock, giving, open_scripted, serving
+from faults.lives import TROUBLES, Clock, giving, open_scripted, serving
 from faults.upstream import (
     CHAT,
     TOKEN_PATH,
@@ -282,25 +282,6 @@ async def test_two_servers_and_the_command_line_share_one_exchange(world: World,
 
 
 # GitHub in trouble
-
-LIMITED = b'{"message":"API rate limit exceeded for user ID 1.","documentation_url":"","status":"403"}'
-TROUBLES: dict[str, Script] = {
-    "reset": raw(b"", reset),
-    "closed": raw(b"", close),
-    "half-a-body": raw(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{", close),
-    "no-http": raw(b"\x16\x03\x01\x02\x00nonsense\r\n\r\n", close),
-    "500": whole(b"<html>Unicorn!</html>", 500, "text/html"),
-    "502": whole(b"", 502),
-    "403-limited": whole(LIMITED, 403, retry_after="1"),
-    "429": whole(b"{}", 429),
-    "html-with-200": whole(b"<!DOCTYPE html><title>Log in to the hotel</title>", 200, "text/html"),
-    "json-of-another-kind": whole(b'{"data": []}'),
-    "a-redirect": whole(b"", 302, location="http://portal.invalid/"),
-    "a-token-for-headers": giving(token="tid=1\r\nX-Evil: 1"),
-    "an-end-that-is-none": giving(expires_at=1e300),
-    "over-already": giving(life=-100, refresh_in=0),
-    "endless": raw(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", stall),
-}
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)

@@ -179,7 +179,7 @@ async def test_the_line_of_a_refused_request_says_why(house: House, caplog: pyte
     [line] = said
     assert " 429 " in line
     assert f"github-id={answer.headers['x-github-request-id']}" in line
-    assert line.endswith("error='rate limit exceeded'")
+    assert line.endswith(f"error='UpstreamRefused 429 {answer.json()['error']['code']}'")
 
 
 async def test_the_line_of_a_broken_stream_says_so(house: House, caplog: pytest.LogCaptureFixture) -> None:

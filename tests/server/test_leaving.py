@@ -34,6 +34,10 @@ class OneToken:
         await trio.lowlevel.checkpoint()
         return self.token
 
+    async def another(self, token: CopilotToken) -> CopilotToken | None:
+        await trio.lowlevel.checkpoint()
+        return None
+
     def doubt(self, token: CopilotToken) -> bool:
         return False
 

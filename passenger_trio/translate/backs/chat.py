@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from passenger_trio.errors import UpstreamBroke, UpstreamRefused
+from passenger_trio.errors import UpstreamBroke, UpstreamFailed, UpstreamRefused
 from passenger_trio.translate.backs import chat_calls
 from passenger_trio.translate.backs.chat_request import DROPPED_FIELDS, REFUSED_FIELDS, request
 from passenger_trio.translate.backs.hub_stream import HubStream, is_text
@@ -26,10 +26,10 @@ _HEAD: Final = ("object", "id", "created", "model")
 PATH: Final = "/chat/completions"
 
 
-def broke(error: msgspec.Raw) -> UpstreamBroke:
+def broke(error: msgspec.Raw) -> UpstreamFailed:
     """The in-band ``error`` of a stream as ours: Copilot's words and code."""
     words, code = _words(error)
-    return UpstreamBroke(f"Copilot broke off: {words or 'no reason given'}", code=code)
+    return UpstreamFailed(f"Copilot broke off: {words or 'no reason given'}", code=code)
 
 
 def refused(error: msgspec.Raw) -> UpstreamRefused:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from passenger_trio.errors import UpstreamBroke, UpstreamRefused
+from passenger_trio.errors import UpstreamBroke, UpstreamFailed, UpstreamRefused
 from passenger_trio.translate.backs import messages_fields, messages_input, pictures
 from passenger_trio.translate.backs.hub_stream import HubStream, is_text, made_call_id
 from passenger_trio.wire import chat, envelope, messages as wire, sse
@@ -64,10 +64,10 @@ def request(call: Call, model: Model) -> Written:
     return Written(envelope.encode(body), (*dropped, *conversation.dropped), headers)
 
 
-def broke(error: msgspec.Raw) -> UpstreamBroke:
+def broke(error: msgspec.Raw) -> UpstreamFailed:
     """An ``error`` in a stream, Anthropic's (``type``, ``message``) or Copilot's (``code``, ``message``), as ours."""
     words, code = _words(error)
-    return UpstreamBroke(f"Copilot broke off: {words or 'no reason given'}", code=code)
+    return UpstreamFailed(f"Copilot broke off: {words or 'no reason given'}", code=code)
 
 
 def _words(error: msgspec.Raw) -> tuple[str | None, str | None]:
