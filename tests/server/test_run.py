@@ -140,7 +140,7 @@ async def test_without_a_login_it_does_not_start_and_says_what_to_do(tmp_path: P
 @pytest.mark.parametrize("status, kind", [(401, NotLoggedIn), (403, AccountRefused)])
 async def test_a_login_that_github_refuses_is_raised(tmp_path: Path, status: int, kind: type[BaseException]) -> None:
     async def refuse(path: str) -> httpx.Response:
-        return httpx.Response(status, content=b"{}")
+        return httpx.Response(status, json={"message": "no", "error_details": {"message": "no"}})
 
     config = await logged_in(tmp_path)
     sock = run.listen("127.0.0.1", 0)
