@@ -7,16 +7,14 @@ or the simulator's, to another.
 
 import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
 import msgspec
 
+from passenger_trio import private
 from passenger_trio.config import Config, at_home, cache_directory
 from passenger_trio.errors import PassengerError
 from passenger_trio.secret import Secret
@@ -116,12 +114,4 @@ def _write(path: Path, data: bytes) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory == cache_directory() and directory.stat().st_mode & 0o077:
         directory.chmod(0o700)
-    handle, name = tempfile.mkstemp(dir=directory, prefix=f".{target.name}.")  # 0600 by its nature
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
+    private.write(target, data)

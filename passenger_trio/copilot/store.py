@@ -23,6 +23,7 @@ import msgspec
 import trio
 import trio.to_thread
 
+from passenger_trio import private
 from passenger_trio.config import GITHUB_TOKEN, Config, at_home, config_directory
 from passenger_trio.copilot import life
 from passenger_trio.copilot.vault import Keyring
@@ -313,17 +314,7 @@ def _write(path: Path, data: bytes) -> None:
     try:
         _prepare(path.parent)
         _refuse_strange_target(path)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600 by its nature
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
+        private.write(path, data)
     except OSError as error:
         raise _unwritable(path, error) from error
 

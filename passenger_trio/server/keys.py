@@ -12,7 +12,6 @@ import math
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Final
 import msgspec
 import trio
 
+from passenger_trio import private
 from passenger_trio.config import Server, config_directory, is_loopback
 from passenger_trio.errors import ConfigError, StoreError
 from passenger_trio.secret import Secret
@@ -137,19 +137,8 @@ class KeyStore:
 
     def _write(self, keys: list[Key]) -> None:
         data = msgspec.json.format(msgspec.json.encode(_File(keys)), indent=2) + b"\n"
-        target = self.path.resolve()
         try:
-            handle, made = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # 0600 by its nature
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(made).replace(target)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    Path(made).unlink()
-                raise
+            private.write(self.path.resolve(), data)
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -21,6 +21,7 @@ from faults.upstream import (
     MESSAGES_EVENTS,
     RESPONSES,
     RESPONSES_EVENTS,
+    Script,
     Upstream,
     Wire,
     chat_chunk,
@@ -143,10 +144,10 @@ async def test_answers_that_do_not_end_in_time_are_told_in_band_and_the_program_
     assert "event: response.failed" in told["/v1/responses", True][1]
 
 
-async def test_an_answer_that_ends_in_time_ends_well_and_nobody_else_gets_in(tmp_path: Path) -> None:
-    gate = trio.Event()
+def begun(gate: trio.Event) -> Script:
+    """A stream whose first event comes at once, and the others when the gate opens."""
 
-    async def slowly(wire: Wire) -> None:
+    async def script(wire: Wire) -> None:
         await wire.events()
         await wire.chunk(CHAT_EVENTS[0])
         await gate.wait()
@@ -154,11 +155,16 @@ async def test_an_answer_that_ends_in_time_ends_well_and_nobody_else_gets_in(tmp
             await wire.chunk(event)
         await wire.chunk(b"")
 
+    return script
+
+
+async def test_an_answer_that_ends_in_time_ends_well_and_nobody_else_gets_in(tmp_path: Path) -> None:
+    gate = trio.Event()
     async with (
         program(tmp_path, "[server]\ngraceful_timeout = 15\n") as running,
         httpx.AsyncClient(base_url=running.url, timeout=20) as http,
     ):
-        running.upstream.play("/chat/completions", slowly)
+        running.upstream.play("/chat/completions", begun(gate))
         async with http.stream("POST", "/v1/chat/completions", json={**CHAT, "stream": True}) as answer:
             parts = answer.aiter_text()
             text = await anext(parts)
@@ -337,20 +343,11 @@ async def test_a_broken_file_is_told_and_all_stays_as_it_was(tmp_path: Path, bro
 
 async def test_a_running_answer_does_not_notice_sighup(tmp_path: Path) -> None:
     gate = trio.Event()
-
-    async def slowly(wire: Wire) -> None:
-        await wire.events()
-        await wire.chunk(CHAT_EVENTS[0])
-        await gate.wait()
-        for event in CHAT_EVENTS[1:]:
-            await wire.chunk(event)
-        await wire.chunk(b"")
-
     async with (
         program(tmp_path, "") as running,
         httpx.AsyncClient(base_url=running.url, timeout=20) as http,
     ):
-        running.upstream.play("/chat/completions", slowly)
+        running.upstream.play("/chat/completions", begun(gate))
         async with http.stream("POST", "/v1/chat/completions", json={**CHAT, "stream": True}) as answer:
             parts = answer.aiter_text()
             text = await anext(parts)

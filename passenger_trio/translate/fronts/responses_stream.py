@@ -14,7 +14,7 @@ from passenger_trio.translate.fronts import chat as chat_front, responses_fault
 from passenger_trio.translate.fronts.responses_items import CALLS, Body, Call, Item, Message, Reasoning, one_line
 from passenger_trio.translate.fronts.responses_tools import Tools
 from passenger_trio.wire import chat, envelope
-from passenger_trio.wire.chat import HubChunk, HubReply
+from passenger_trio.wire.chat import HubChunk, HubReply, PromptDetails, Usage
 from passenger_trio.wire.envelope import Envelope
 from passenger_trio.wire.responses_client import Asked
 
@@ -31,7 +31,6 @@ _ECHOED: Final = frozenset(
 
 
 class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
     cache_write_tokens: int | None = None
 
 
@@ -39,19 +38,16 @@ class _OutputDetails(msgspec.Struct):
     reasoning_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct):
-    """The hub's usage, with the tokens of reasoning: OpenAI counts them in the details, Copilot beside them."""
+class _Details(msgspec.Struct):
+    """What the hub's usage has besides: OpenAI counts the tokens of reasoning in the details, Copilot beside them."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
     reasoning_tokens: int | None = None
 
 
 class _Counted(msgspec.Struct):
-    usage: _Usage | None = None
+    usage: _Details | None = None
 
 
 _Item = TypeVar("_Item", bound=Item)
@@ -86,7 +82,7 @@ class Stream:
         """
         self._begin()
         if chunk.view.usage is not None:
-            self._usage = _usage(chunk.data)
+            self._usage = _usage(chunk.view.usage, chunk.data)
         for choice in chunk.view.choices or ():
             self._take(choice.delta or chat.Delta(), choice.finish_reason)
         return self._flush()
@@ -117,7 +113,7 @@ class Stream:
         )
         self._take(delta, choice.finish_reason)
         if reply.view.usage is not None:
-            self._usage = _usage(reply.data)
+            self._usage = _usage(reply.view.usage, reply.data)
         return envelope.encode(self._whole())
 
     # Events
@@ -265,22 +261,26 @@ def _lines(whole: Envelope | None) -> Envelope:
     return {name: one_line(value) for name, value in (whole or {}).items() if value != envelope.NULL}
 
 
-def _usage(data: bytes) -> Body:
+def _usage(counted: Usage, data: bytes) -> Body:
     """The usage in a chunk or reply of the hub's. The tokens of reasoning are a part of the output here.
 
-    Gemini counts them into the total alone (recorded).
+    Gemini counts them into the total alone (recorded). No answer fails for its count.
     """
-    usage = _decode_counted(data).usage or _Usage()
-    read = usage.prompt_tokens_details or _InputDetails()
-    written = usage.completion_tokens_details or _OutputDetails()
-    output = max(usage.completion_tokens, usage.total_tokens - usage.prompt_tokens)
+    try:
+        more = _decode_counted(data).usage or _Details()
+    except msgspec.ValidationError:
+        more = _Details()
+    read = counted.prompt_tokens_details or PromptDetails()
+    stored = more.prompt_tokens_details or _InputDetails()
+    written = more.completion_tokens_details or _OutputDetails()
+    output = max(counted.completion_tokens, counted.total_tokens - counted.prompt_tokens)
     return {
-        "input_tokens": usage.prompt_tokens,
+        "input_tokens": counted.prompt_tokens,
         "input_tokens_details": {
             "cached_tokens": read.cached_tokens or 0,
-            "cache_write_tokens": read.cache_write_tokens or 0,
+            "cache_write_tokens": stored.cache_write_tokens or 0,
         },
         "output_tokens": output,
-        "output_tokens_details": {"reasoning_tokens": written.reasoning_tokens or usage.reasoning_tokens or 0},
-        "total_tokens": usage.prompt_tokens + output,
+        "output_tokens_details": {"reasoning_tokens": written.reasoning_tokens or more.reasoning_tokens or 0},
+        "total_tokens": counted.prompt_tokens + output,
     }

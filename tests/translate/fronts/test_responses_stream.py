@@ -348,6 +348,24 @@ def test_an_answer_may_be_empty() -> None:
     assert heard.output == []
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"completion_tokens": None},
+        {"completion_tokens_details": "none"},
+        {"completion_tokens_details": {"reasoning_tokens": "many"}},
+        {"prompt_tokens_details": {"cache_write_tokens": 1.5}},
+        {"reasoning_tokens": []},
+        {"total_tokens": 7.5},
+    ],
+)
+def test_no_answer_fails_for_its_count(odd: dict[str, Any]) -> None:
+    found = listen(delta("stop", content="a"), usage(**odd)).response
+
+    assert found["status"] == "completed"
+    assert all(isinstance(found["usage"][key], int) for key in ("input_tokens", "output_tokens", "total_tokens"))
+
+
 def test_items_are_done_when_the_answer_is_finished_not_when_its_usage_comes() -> None:
     to_client = stream()
     to_client.event(delta(content="a"))
