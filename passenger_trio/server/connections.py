@@ -50,9 +50,16 @@ class _Connection(TCPServer):
             logger.exception("internal error in a client's connection")
 
     async def _read_data(self) -> None:
-        self.protocol.protocol = Http1(self.protocol)
+        self.protocol.protocol = Http1(self.protocol, self._say_goodbye)
         await super()._read_data()
         await self.idle_task.stop()
+
+    async def _say_goodbye(self) -> None:
+        """Tell the client that no more comes from here; with TLS there is no way to say it and to go on reading."""
+        stream: Any = self.stream  # Hypercorn has annotated TLS alone
+        if isinstance(stream, trio.SocketStream):
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+                await stream.send_eof()
 
     def hang_up(self) -> None:
         """Shut the connection down at once: whoever reads from it or writes to it is told."""

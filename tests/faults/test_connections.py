@@ -1,12 +1,16 @@
 """Connections of clients that do not behave: what is left of them, and what they do to the others."""
 
+import http.client
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import trio
 import trio.to_thread
 from faults.upstream import CHAT_EVENTS, Front, chat_chunk, open_front, stall, stream, until
+
+from passenger_trio.server.http1 import FURTHEST_AHEAD
 
 BODY = b'{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}'
 ASKED = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
@@ -84,7 +88,8 @@ async def test_half_a_request_that_breaks_off_is_no_500_and_leaves_nothing(tmp_p
         assert front.upstream.asked("/chat/completions") == []
 
 
-BEHIND = [b"\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", ASKED, b"\0" * 100_000]
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+BEHIND = [b"\r\n", HEALTH, ASKED, b"\0" * 100_000]
 behind = pytest.mark.parametrize("more", BEHIND, ids=["empty line", "request", "call", "zeros"])
 
 
@@ -128,7 +133,7 @@ async def test_what_follows_a_request_spoils_no_answer_and_waits_for_its_turn(
 
     assert answers[0].startswith(b"HTTP/1.1 200")
     assert answers[0].endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
-    if asked is not ASKED or not more.strip():
+    if asked is not ASKED or not more.strip(b"\r\n"):
         assert len(answers) == 1
     else:
         assert len(answers) == 2
@@ -147,6 +152,19 @@ async def test_who_sends_far_too_much_behind_a_request_is_let_go(tmp_path: Path)
         await until(lambda: front.upstream.open == 0)
 
 
+def ask_on(port: int, asked: bytes, times: int) -> int:
+    """How often it is answered on one connection, whose client does not wait for the server's turn to be over."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        for number in range(times):
+            client.sendall(asked)
+            told = b""
+            while not told.endswith(b"\r\n0\r\n\r\n"):
+                if not (piece := client.recv(65536)):
+                    return number
+                told += piece
+    return times
+
+
 async def test_a_client_in_a_hurry_keeps_its_connection(tmp_path: Path) -> None:
     """It asks again as soon as it has the last byte, before the server has put the last request away."""
     body = BODY.replace(b"hi", b"x" * 300_000)
@@ -154,19 +172,86 @@ async def test_a_client_in_a_hurry_keeps_its_connection(tmp_path: Path) -> None:
     async with open_front(tmp_path) as front:
         front.upstream.play("/chat/completions", stream(*CHAT_EVENTS))
 
-        def ask_on(times: int) -> int:
-            """With a socket of another thread, which does not wait for the server's turn to be over."""
-            with socket.create_connection(("127.0.0.1", front.port), timeout=10) as client:
-                for number in range(times):
-                    client.sendall(asked)
-                    told = b""
-                    while not told.endswith(b"\r\n0\r\n\r\n"):
-                        if not (piece := client.recv(65536)):
-                            return number
-                        told += piece
-            return times
+        assert await trio.to_thread.run_sync(ask_on, front.port, asked, 100) == 100
 
-        assert await trio.to_thread.run_sync(ask_on, 100) == 100
+
+async def test_the_next_request_may_be_as_long_as_the_first(tmp_path: Path) -> None:
+    """Its body begins to come while the server puts the first one away, and is longer than what may come too early."""
+    body = BODY.replace(b"hi", b"x" * (FURTHEST_AHEAD + (1 << 20)))
+    asked = ASKED.partition(b"Content-Length")[0] + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    async with open_front(tmp_path) as front:
+        front.upstream.play("/chat/completions", stream(*CHAT_EVENTS))
+
+        assert await trio.to_thread.run_sync(ask_on, front.port, asked, 4) == 4
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["closed", "half-closed"])
+async def test_a_request_behind_another_does_not_outlive_its_client(tmp_path: Path, half: bool) -> None:
+    async with open_front(tmp_path) as front:
+        front.upstream.play("/chat/completions", stall)
+        before = await at_rest(front)
+        for count in range(30):
+            client = await connect(front)
+            await client.send_all(HEALTH * (1 + count % 3) + ASKED)
+            await trio.sleep(0.0005 * (count % 7))
+            if half:
+                await client.send_eof()
+                with trio.move_on_after(0.1):
+                    await client.receive_some()
+            await client.aclose()
+        await until(lambda: tasks() <= before + 1)
+        await until(lambda: front.upstream.open <= 1)
+
+
+@pytest.mark.parametrize("lines", [b"\r\n", b"\n\r\n\r\n"])
+async def test_an_empty_line_between_requests_is_none(tmp_path: Path, lines: bytes) -> None:
+    told = b""
+    async with open_front(tmp_path) as front, await connect(front) as client:
+        for said in (lines + HEALTH, lines, HEALTH + lines, HEALTH, lines + HEALTH + lines + HEALTH):
+            await client.send_all(said)
+            await trio.sleep(0.02)
+        with trio.move_on_after(0.5):
+            async for piece in client:
+                told += piece
+
+    assert told.count(b"HTTP/1.1 200") == told.count(b"HTTP/1.1 ") == 5
+
+
+async def test_a_wrong_handshake_of_a_websocket_is_answered_and_not_kept(tmp_path: Path) -> None:
+    wrong = b"GET /v1/responses HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    async with open_front(tmp_path) as front:
+        before = await at_rest(front)
+        async with await connect(front) as client:
+            await client.send_all(wrong)
+            with trio.fail_after(5):
+                told = b"".join([piece async for piece in client])
+        await until(lambda: tasks() <= before)
+
+    assert told.startswith(b"HTTP/1.1 4")
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "size", "status"),
+    [
+        ("/v1/chat/completions", "evil.example", 20 << 20, 403),
+        ("/nowhere", "localhost", 20 << 20, 404),
+        ("/health", "localhost", 20 << 20, 405),
+        ("/v1/chat/completions", "localhost", 70 << 20, 413),
+    ],
+)
+async def test_a_refusal_is_heard_by_whoever_is_still_sending(
+    tmp_path: Path, path: str, host: str, size: int, status: int
+) -> None:
+    async with open_front(tmp_path) as front:
+
+        def ask() -> int:
+            with closing(http.client.HTTPConnection("127.0.0.1", front.port, timeout=20)) as client:
+                client.request("POST", path, bytes(size), {"Host": host, "Content-Type": "application/json"})
+                return client.getresponse().status
+
+        before = await at_rest(front)
+        assert await trio.to_thread.run_sync(ask) == status
+        await until(lambda: tasks() <= before)
 
 
 async def test_an_offer_to_go_on_in_http_2_hides_no_departure_and_is_declined(tmp_path: Path) -> None:
