@@ -37,6 +37,9 @@ LONGEST_FETCHED: Final = 16 << 20
 REFUSAL_PATIENCE: Final = 3.0
 """Seconds that the body of a refusal may take: what counts is its status, which is here."""
 
+SECOND_THOUGHT: Final = 5.0
+"""Seconds that a refused model waits for a new token, with which it may not be refused."""
+
 MOST_IDLE: Final = 32
 """Idle connections that are kept."""
 
@@ -397,10 +400,10 @@ class CopilotClient:
             return None
         if token.secret == self._beyond_doubt:
             return None  # it was fetched for this very reason, and is not stale: Copilot means what it says
-        try:
+        fresh = None
+        # where it takes long or fails, nobody knows better than the refusal that is here; the renewal goes on
+        with suppress(PassengerError), trio.move_on_after(SECOND_THOUGHT):
             fresh = await self._tokens.another(token)
-        except PassengerError:
-            return None  # nobody knows better than the refusal that is here
         if fresh is not None:
             self._beyond_doubt = fresh.secret
         return fresh

@@ -346,7 +346,7 @@ class TokenKeeper:
         """The login as it is saved now; what is known of another one is forgotten."""
         try:
             login = await self._store.read_access()
-        except PassengerError:
+        except NotLoggedIn:
             self._login = None  # so that the next one that can be read is another one
             raise
         if login is None:
@@ -362,7 +362,13 @@ class TokenKeeper:
 
         One that has been in hand already is due, whatever a clock that was set back says.
         """
-        saved = await self._store.read_copilot()
+        try:
+            saved = await self._store.read_copilot()
+        except StoreError as error:
+            if self._held is None:
+                raise  # at the start a person is there, who can mend it
+            logger.warning("the saved Copilot token could not be read; fetching another: %s", error.message)
+            return False
         if saved is None or (self._held is not None and self._held.reveal() == saved.token):
             return False
         if any(secret.reveal() == saved.token for _, secret in self._doubted):
@@ -417,7 +423,7 @@ class TokenKeeper:
         """The last failure, as a request is to hear it; a new object each time, since each is raised elsewhere."""
         failure = self._failure
         if isinstance(failure, NotLoggedIn | AccountRefused):
-            return type(failure)(failure.message, code=failure.code)
+            return type(failure)(failure.message, code=failure.code, retry_after=failure.retry_after)
         return self._unavailable(failure)
 
     def _unavailable(self, failure: PassengerError | None) -> TokenUnavailable:

@@ -11,7 +11,7 @@ import trio.testing
 from fakes import FakeCopilot, FakeTokens, Script
 
 from passenger_trio.config import Copilot
-from passenger_trio.copilot.client import CopilotClient, Reply, is_own_host, open_http
+from passenger_trio.copilot.client import SECOND_THOUGHT, CopilotClient, Reply, is_own_host, open_http
 from passenger_trio.copilot.tokens import CopilotToken
 from passenger_trio.errors import (
     ContextTooLong,
@@ -234,6 +234,20 @@ async def test_without_another_token_a_refused_model_is_told_as_it_was() -> None
                 await send(copilot, stack, tokens, listed=True)
 
     assert bearers(copilot) == ["tid=1", "tid=1"]
+
+
+async def test_a_refused_model_does_not_wait_long_for_another_token(autojump_clock: trio.testing.MockClock) -> None:
+    class SlowTokens(FakeTokens):
+        async def another(self, token: CopilotToken) -> CopilotToken | None:
+            await trio.sleep(60)
+            return None
+
+    began = trio.current_time()
+    async with AsyncExitStack() as stack:
+        with pytest.raises(UpstreamRefused, match="model is not supported"):
+            await send(FakeCopilot(NO_MODEL), stack, SlowTokens(), listed=True)
+
+    assert trio.current_time() - began <= SECOND_THOUGHT
 
 
 async def test_without_another_token_a_dead_one_is_told_as_the_reason() -> None:
