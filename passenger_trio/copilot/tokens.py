@@ -152,6 +152,7 @@ class TokenKeeper:
         self._wanted = trio.Event()
         self._outcome = trio.Event()
         self._doubted: deque[tuple[float, Secret]] = deque(maxlen=DOUBTS)
+        self._unread = False
         self._suspect: CopilotToken | None = None
 
     async def keep_fresh(
@@ -298,13 +299,16 @@ class TokenKeeper:
             raise self._unavailable(error) from error
 
     async def _login_has_changed(self) -> bool:
-        """Whether there is another login than that of the token, which is given up then. A deleted one is noted."""
+        """Whether there is another login than that of the token, which is given up then, or one that could not be read
+        can be again. A deleted one is noted.
+        """
         try:
             login = await self._store.read_access()
         except PassengerError:
             return False  # the next renewal tells
+        unread, self._unread = self._unread, False
         if login == self._login:
-            return False
+            return unread
         if login is None:
             self._login = None
             self._note(_nobody())
@@ -348,6 +352,9 @@ class TokenKeeper:
             login = await self._store.read_access()
         except NotLoggedIn:
             self._login = None  # so that the next one that can be read is another one
+            raise
+        except StoreError:
+            self._unread = True
             raise
         if login is None:
             self._login = None

@@ -156,7 +156,11 @@ class Http1(H11Protocol):
         """Serve the request, unless its client has left while the one before it was answered."""
         if self._gone.is_set():
             return
-        await super()._create_stream(request)
+        try:
+            await super()._create_stream(request)
+        except UnicodeDecodeError:  # in a header of a handshake
+            self.stream = None
+            await self._refuse(400)
         if self.stream is not None and self.stream.closed:  # refused by Hypercorn itself, which does no more about it
             raise h11.RemoteProtocolError("no handshake of a websocket")
         if self._gone.is_set():

@@ -217,17 +217,21 @@ async def test_an_empty_line_between_requests_is_none(tmp_path: Path, lines: byt
     assert told.count(b"HTTP/1.1 200") == told.count(b"HTTP/1.1 ") == 5
 
 
-async def test_a_wrong_handshake_of_a_websocket_is_answered_and_not_kept(tmp_path: Path) -> None:
-    wrong = b"GET /v1/responses HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+@pytest.mark.parametrize("more", [b"", b"Sec-WebSocket-Key: \x86\r\n", b"Sec-WebSocket-Version: \xff\r\n"])
+async def test_a_wrong_handshake_of_a_websocket_is_answered_and_not_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, more: bytes
+) -> None:
+    wrong = b"GET /v1/responses HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade, \x86\r\nUpgrade: websocket\r\n"
     async with open_front(tmp_path) as front:
         before = await at_rest(front)
         async with await connect(front) as client:
-            await client.send_all(wrong)
+            await client.send_all(wrong + more + b"\r\n")
             with trio.fail_after(5):
                 told = b"".join([piece async for piece in client])
         await until(lambda: tasks() <= before)
 
     assert told.startswith(b"HTTP/1.1 4")
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize(
