@@ -111,6 +111,8 @@ class House:
                 target = str(entry.readlink())
             except OSError:
                 continue
+            if target.endswith(".lock"):
+                continue  # it is held for as long as a token is being fetched
             inode = target.removeprefix("socket:[").removesuffix("]")
             if not target.startswith("socket:[") or inode in unix:
                 files += 1
