@@ -16,7 +16,7 @@ Verdict = Literal["complete", "told", "refused", "left", "door-closed", "UNACCOU
 leaving; not taken, by a server that was just stopping. Anything else must not be.
 """
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0
 """Seconds after which an answer hangs."""
 
 LIES: Final = ("[[midfail]]", "[[cut:2500]]", "[[nofinish]]", "[[tail]]", "[[inband]]")
