@@ -28,7 +28,7 @@ from statistics import linear_regression
 
 import msgspec
 import trio
-from clients import BEHIND, DIALECTS, Question, Verdict, ask, question, said
+from clients import BEHIND, DIALECTS, PATIENCE, Question, Verdict, ask, question, said
 from house import Counts, House
 
 from passenger_trio.server import run
@@ -180,14 +180,14 @@ class Soak:
         self._running = trio.Event()
         began = time.monotonic()
         told = False
-        while self._busy and time.monotonic() - began < 90:
+        while self._busy and time.monotonic() - began < PATIENCE + 20:
             await trio.sleep(0.05)
             if not told and time.monotonic() - began > 20:
                 told = True
                 counts = await self.house.counts()
                 print("\n".join([f"{self._busy} are not over after 20 s: {self.told(counts)}", *self.house.places]))
         if self._busy:
-            self.found(f"{self._busy} answers have not come to an end in 90 s")
+            self.found(f"{self._busy} answers have not come to an end")
         counts = await self.house.settled()
         if self.samples and self.samples[-1][0] == self.house.lives and counts.tasks > self.samples[-1][1].tasks:
             print("\n".join(["more tasks than before:", *self.house.places]), flush=True)
