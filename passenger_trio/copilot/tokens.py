@@ -104,6 +104,10 @@ class Moment(NamedTuple):
     wall: float
     steady: float
 
+    def later(self, seconds: float) -> "Moment":
+        """So many seconds after it."""
+        return Moment(self.wall + seconds, self.steady + seconds)
+
 
 _LONG_AGO: Final = Moment(-math.inf, -math.inf)
 
@@ -272,7 +276,7 @@ class TokenKeeper:
         return token if token is not None and self._left(self._ends) > 0 else None
 
     def _in(self, seconds: float) -> Moment:
-        return Moment(self._now() + seconds, trio.current_time() + seconds)
+        return Moment(self._now(), trio.current_time()).later(seconds)
 
     def _left(self, moment: Moment) -> float:
         """Seconds until ``moment`` by the clock that is nearer to it."""
@@ -299,9 +303,7 @@ class TokenKeeper:
             raise self._unavailable(error) from error
 
     async def _login_has_changed(self) -> bool:
-        """Whether there is another login than that of the token, which is given up then, or one that could not be read
-        can be again. A deleted one is noted.
-        """
+        """Whether another login is saved, or one that could not be read can be again. A deleted one is noted."""
         try:
             login = await self._store.read_access()
         except PassengerError:
@@ -338,8 +340,8 @@ class TokenKeeper:
                 return
             asked = self._in(0)
             saved, left = reckon(await self._exchange(login), asked.wall, login)
-            self._take(saved, _later(asked, left), _later(asked, max(life.renewal_delay(left), BREATH)))
-            self._not_before = _later(asked, BREATH)
+            self._take(saved, asked.later(left), asked.later(max(life.renewal_delay(left), BREATH)))
+            self._not_before = asked.later(BREATH)
             logger.info("Copilot token renewed, good for %.0f s", left)
             try:
                 await self._store.save_copilot(saved)
@@ -441,10 +443,6 @@ class TokenKeeper:
             code="token_unavailable",
             retry_after=str(round(wait)),
         )
-
-
-def _later(moment: Moment, seconds: float) -> Moment:
-    return Moment(moment.wall + seconds, moment.steady + seconds)
 
 
 def _nobody() -> NotLoggedIn:
