@@ -26,9 +26,6 @@ from passenger_trio.server.http1 import Http1
 
 logger: Final = logging.getLogger("passenger_trio.server")
 
-BACKLOG: Final = 512
-
-
 HANG_UP: Final = "passenger_trio.hang_up"
 """The key of a request's ASGI state under which is the function that shuts its connection down."""
 
@@ -137,10 +134,8 @@ async def serve_connections(
 
 
 def _listeners(config: Config) -> list[trio.SocketListener | trio.SSLListener[trio.SocketStream]]:
-    """Hypercorn's sockets, those for https with its certificate."""
+    """Hypercorn's sockets, which listen already, those for https with its certificate."""
     sockets = config.create_sockets()
-    for sock in (*sockets.secure_sockets, *sockets.insecure_sockets):
-        sock.listen(BACKLOG)
     plain = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in sockets.insecure_sockets]
     if not sockets.secure_sockets:
         return [*plain]

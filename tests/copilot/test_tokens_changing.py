@@ -10,7 +10,6 @@ from passenger_trio.copilot.store import SavedToken, whose
 from passenger_trio.copilot.tokens import TokenKeeper
 from passenger_trio.errors import (
     NotLoggedIn,
-    StoreError,
     TokenUnavailable,
     UpstreamRefused,
     UpstreamUnreachable,
@@ -140,53 +139,6 @@ async def test_a_waiting_request_hears_at_once_that_the_login_has_been_deleted(
 
     with trio.fail_after(3), pytest.raises(NotLoggedIn):
         await keeper.current()
-
-
-async def test_files_that_cannot_be_used_for_a_while_end_nothing(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
-) -> None:
-    class Flaky(FakeStore):
-        broken = False
-
-        async def read_access(self) -> Secret | None:
-            if self.broken:
-                raise StoreError("access_token.json is a link")
-            return await super().read_access()
-
-    github, store = FakeGitHub(takes=0), Flaky()
-    keeper = keeper_of(store, github)
-    await nursery.start(keeper.keep_fresh)
-    store.broken = True
-    await trio.sleep(1900)
-    with pytest.raises(TokenUnavailable, match="is a link"):
-        await keeper.current()
-    store.broken = False
-    await trio.sleep(3)
-
-    assert await keeper.current()
-
-
-async def test_a_void_login_whose_file_cannot_be_read_just_now_is_a_503(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
-) -> None:
-    class Flaky(FakeStore):
-        broken = False
-
-        async def read_access(self) -> Secret | None:
-            if self.broken:
-                raise StoreError("access_token.json is a link")
-            return await super().read_access()
-
-    github, store = FakeGitHub(takes=0), Flaky()
-    keeper = keeper_of(store, github)
-    await nursery.start(keeper.keep_fresh)
-    github.failing = NotLoggedIn("void")
-    await trio.sleep(1900)
-    store.broken = True
-
-    with pytest.raises(TokenUnavailable, match="is a link") as told:
-        await keeper.current()
-    assert int(told.value.retry_after or 0) >= 1
 
 
 async def test_a_saved_token_of_another_login_is_not_taken_over(

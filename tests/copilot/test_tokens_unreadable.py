@@ -6,7 +6,7 @@ import trio.testing
 from token_keeper import FakeGitHub, FakeStore, keeper_of
 
 from passenger_trio.copilot.store import SavedToken
-from passenger_trio.errors import AccountRefused, StoreError, TokenUnavailable, UpstreamUnreachable
+from passenger_trio.errors import AccountRefused, NotLoggedIn, StoreError, TokenUnavailable, UpstreamUnreachable
 from passenger_trio.secret import Secret
 
 
@@ -45,6 +45,37 @@ async def test_a_login_that_cannot_be_read_for_once_costs_no_living_token(
     await trio.sleep(10)
 
     assert (await keeper.current()).secret == token.secret
+
+
+async def test_files_that_cannot_be_used_for_a_while_end_nothing(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github, store = FakeGitHub(takes=0), LockedStore()
+    keeper = keeper_of(store, github)
+    await nursery.start(keeper.keep_fresh)
+    store.unreadable = {"access_token.json"}
+    await trio.sleep(1900)
+    with pytest.raises(TokenUnavailable, match="cannot be read"):
+        await keeper.current()
+    store.unreadable = set()
+    await trio.sleep(3)
+
+    assert await keeper.current()
+
+
+async def test_a_void_login_whose_file_cannot_be_read_just_now_is_a_503(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    github, store = FakeGitHub(takes=0), LockedStore()
+    keeper = keeper_of(store, github)
+    await nursery.start(keeper.keep_fresh)
+    github.failing = NotLoggedIn("void")
+    await trio.sleep(1900)
+    store.unreadable = {"access_token.json"}
+
+    with pytest.raises(TokenUnavailable, match="cannot be read") as told:
+        await keeper.current()
+    assert int(told.value.retry_after or 0) >= 1
 
 
 async def test_a_saved_token_that_cannot_be_read_is_fetched_anew(
