@@ -90,6 +90,8 @@ async def refuses(origin: str) -> bool:
             await http.get(f"{origin}/health")
         except httpx.ConnectError:
             return True
+        except (httpx.ReadError, httpx.RemoteProtocolError):  # let in just before the door closed
+            return False
     return False
 
 
