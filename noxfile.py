@@ -94,7 +94,7 @@ def tests(session: nox.Session) -> None:
     )  # fmt: skip
     pure = ",".join(f"*/passenger_trio/{path}{'' if path.endswith('.py') else '/*'}" for path in PURE)
     session.run("coverage", "report", "--rcfile=../pyproject.toml", f"--include={pure}", "--fail-under=100", env=data)
-    # uncounted, which takes a third less, and by one process more than there are cores: they wait for half of their time
+    # uncounted, which takes a third less, and by one process more than there are cores, since they often wait
     session.run(*pytest, f"--numprocesses={(os.cpu_count() or 1) + 1}", *SERVED)
 
 

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ def program(answers: dict[bytes, bytes]) -> Iterator[int]:
                     connection, _ = sock.accept()
                 except OSError:  # it is over
                     return
-                with connection:
+                with connection, suppress(ConnectionError):  # who has heard enough hangs up
                     path = connection.recv(4096).split(b" ")[1]
                     connection.sendall(answers.get(path, b"HTTP/1.1 404 Not Found\r\n\r\n"))
 
