@@ -105,14 +105,15 @@ class House:
             for port, inode in TCP_TABLE.findall((process / "net" / name).read_text())
         }
         unix = {line.split()[6] for line in (process / "net" / "unix").read_text().splitlines()[1:]}
-        files = clients = upstream = 0
+        files = clients = upstream = locks = 0
         for entry in list((process / "fd").iterdir()):
             try:
                 target = str(entry.readlink())
             except OSError:
                 continue
             if target.endswith(".lock"):
-                continue  # it is held for as long as a token is being fetched
+                locks += 1
+                continue
             inode = target.removeprefix("socket:[").removesuffix("]")
             if not target.startswith("socket:[") or inode in unix:
                 files += 1
@@ -123,6 +124,7 @@ class House:
         rss = int((process / "statm").read_text().split()[1]) * PAGE_KIB
         told = json.loads(self.counts_path.read_text())
         self.places = told["places"]
+        files += max(0, locks - 1)  # one is held for as long as a token is being fetched
         return Counts(time.monotonic(), told["tasks"], clients, upstream, files, rss)
 
     async def settled(self, seconds: float = 15.0) -> Counts:
